@@ -1,0 +1,1 @@
+"""Nipype graphs: one file a pipeline, and their registry."""

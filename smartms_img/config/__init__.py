@@ -1,0 +1,32 @@
+"""Configuration: the study and its method (hashed) apart from execution (never hashed)."""
+
+from smartms_img.config.cluster import ClusterConfig
+from smartms_img.config.load import default_study, load_cluster, load_study, study_digest
+from smartms_img.config.study import (
+    LesionConfig,
+    MriConfig,
+    MriQcConfig,
+    OctConfig,
+    OctQcConfig,
+    PairConfig,
+    QcConfig,
+    StudyConfig,
+    VisitConfig,
+)
+
+__all__ = [
+    "ClusterConfig",
+    "LesionConfig",
+    "MriConfig",
+    "MriQcConfig",
+    "OctConfig",
+    "OctQcConfig",
+    "PairConfig",
+    "QcConfig",
+    "StudyConfig",
+    "VisitConfig",
+    "default_study",
+    "load_cluster",
+    "load_study",
+    "study_digest",
+]

@@ -1,0 +1,1 @@
+"""Plan, units, launchers, ledger, resume."""

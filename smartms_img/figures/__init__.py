@@ -1,0 +1,1 @@
+"""Snapshots drawn from arrays."""

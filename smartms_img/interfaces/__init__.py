@@ -1,0 +1,1 @@
+"""Nipype shells around the pure functions, and the one module that calls ANTs."""

@@ -1,0 +1,1 @@
+"""Reading and writing: BIDS index, NIfTI and OCT readers, derivatives, sidecars."""

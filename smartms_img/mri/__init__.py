@@ -1,0 +1,1 @@
+"""MRI science: pure functions on arrays, affines and voxel sizes."""

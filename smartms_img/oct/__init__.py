@@ -1,0 +1,1 @@
+"""OCT science: pure functions on arrays and spacings."""

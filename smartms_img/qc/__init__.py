@@ -1,0 +1,1 @@
+"""Quality: decisions from automatic checks, and the report."""

@@ -1,0 +1,1 @@
+"""Tables: assemble, validate, export."""

@@ -1,0 +1,18 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of real scans (environment variable SMARTMS_TEST_DATA), or skip."""
+    default = Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("SMARTMS_TEST_DATA", default))
+    if not (folder / "bids").is_dir():
+        pytest.skip("skipped: no data")
+    return folder
