@@ -47,7 +47,7 @@ class LesionConfig(Frozen):
         "smartms", description="'smartms', or the name of a derivatives folder with lesion masks"
     )
     flair_z: float = Field(
-        2.5, gt=0, description="FLAIR signal above tissue, in robust SD, of a lesion"
+        2.2, gt=0, description="FLAIR signal above tissue, in robust SD, of a lesion"
     )
     change_min_volume_mm3: float = Field(14.0, gt=0, description="smallest new or resolved lesion")
     change_z: float = Field(
@@ -100,8 +100,17 @@ class MriQcConfig(Frozen):
     min_pair_correlation: float = Field(
         0.90, description="T1w correlation in the brain after registration"
     )
+    min_same_head_correlation: float = Field(
+        0.80, description="T1w correlation in the brain after rigid alignment of two visits"
+    )
+    max_pbvc_asymmetry: float = Field(
+        0.2, description="difference of PBVC between the two directions, percentage points"
+    )
     min_template_correlation: float = Field(
         0.55, description="T1w correlation with MNI152 in the brain"
+    )
+    min_contrast_information: float = Field(
+        0.06, description="normalised mutual information of FLAIR and T1w inside the brain"
     )
     min_snr: float = 5.0
     min_cnr: float = 0.8
@@ -154,6 +163,8 @@ class StudyConfig(Frozen):
         labels = [visit.label for visit in self.visits]
         if len(set(labels)) != len(labels):
             raise ValueError("visit labels must be unique")
+        if len({visit.name for visit in self.visits}) != len(labels):
+            raise ValueError("visit names must be unique")
         named = {self.baseline} | {v for p in self.extra_pairs for v in (p.reference, p.follow)}
         if unknown := sorted(named - set(labels)):
             raise ValueError(f"unknown visit {', '.join(unknown)}; visits are {', '.join(labels)}")

@@ -1,0 +1,96 @@
+"""The eye workflow: one OCT scan of one eye."""
+
+from __future__ import annotations
+
+from nipype.interfaces.utility import IdentityInterface
+from nipype.pipeline.engine import Node, Workflow
+
+from smartms_img.errors import InputError
+from smartms_img.execution.units import Unit, UnitContext
+from smartms_img.interfaces.eye import DrawEye, FindLayers, MeasureEye
+from smartms_img.io.layout import eye_stem
+from smartms_img.naming import eye_unit
+
+
+def init_eye_wf(unit: Unit, context: UnitContext, *, name: str = "eye_wf") -> Workflow:
+    """Build the workflow of one OCT scan.
+
+    The nine retinal boundaries are found by dynamic programming; thickness is measured in the
+    Spectralis sectors of a ring or the ETDRS grid of a macula. A follow-up is aligned with the
+    baseline scan of the same eye and measured at the same place.
+
+    Parameters
+    ----------
+    unit : Unit
+        A runnable eye unit; ``unit.depends`` holds the baseline's unit if that is done.
+    context : UnitContext
+        Where to read and write.
+    name : str
+        Name of the workflow.
+
+    Inputs
+    ------
+    in_file
+        Raw scan.
+
+    Outputs
+    -------
+    figures
+        Pictures, relative to the staging folder. Layers, landmarks, thickness maps, measures and
+        checks lie below ``context.staging``.
+    """
+    if unit.eye is None or unit.scan is None:
+        raise InputError("is no eye unit", "Give an eye unit", item=unit.id)
+    whom = {
+        "subject": unit.subject,
+        "session": unit.session,
+        "eye": unit.eye.value,
+        "kind": unit.scan.value,
+    }
+    where = {
+        "staging": str(context.staging),
+        "stem": eye_stem(unit.subject, unit.session, unit.eye, unit.scan),
+    }
+    inputnode = Node(IdentityInterface(fields=["in_file"]), name="inputnode")
+    inputnode.inputs.in_file = str(context.bids / unit.inputs[0])
+    outputnode = Node(IdentityInterface(fields=["figures"]), name="outputnode")
+    find_layers = Node(FindLayers(**whom), name="find_layers")
+    measure_eye = Node(
+        MeasureEye(
+            **whom,
+            **where,
+            **_baseline(unit, context),
+            sources=list(unit.inputs),
+            config=context.config,
+        ),
+        name="measure_eye",
+    )
+    draw_eye = Node(DrawEye(**whom, **where, unit=unit.id), name="draw_eye")
+    workflow = Workflow(name=name)
+    workflow.connect(
+        [
+            (inputnode, find_layers, [("in_file", "in_file")]),
+            (inputnode, measure_eye, [("in_file", "in_file")]),
+            (inputnode, draw_eye, [("in_file", "in_file")]),
+            (find_layers, measure_eye, [("rows", "rows"), ("confidence", "confidence")]),
+            (find_layers, draw_eye, [("rows", "rows"), ("confidence", "confidence")]),
+            (measure_eye, draw_eye, [("fovea_mm", "fovea_mm")]),
+            (draw_eye, outputnode, [("figures", "figures")]),
+        ]
+    )
+    return workflow
+
+
+def _baseline(unit: Unit, context: UnitContext) -> dict[str, str]:
+    """Where the baseline's landmarks lie; a note where a follow-up has to do without."""
+    none = {"baseline": "", "reference": "", "note": ""}
+    if unit.eye is None or unit.scan is None or unit.session == context.config.baseline:
+        return none
+    if not unit.reference:
+        return none | {"note": "not aligned: no baseline scan"}
+    first = eye_unit(unit.subject, unit.reference, unit.eye, unit.scan)
+    if first not in unit.depends:
+        return none | {"note": f"not aligned: the baseline {unit.reference} could not be measured"}
+    stem = eye_stem(unit.subject, unit.reference, unit.eye, unit.scan)
+    landmarks = str(context.out / f"{stem}_desc-landmarks.npz")
+    return {"baseline": landmarks, "reference": unit.reference, "note": ""}

@@ -1,0 +1,116 @@
+"""The change between two visits: halfway space, volume change, lesion change."""
+
+from __future__ import annotations
+
+from nipype import Node, Workflow
+
+from smartms_img.config import LesionConfig
+from smartms_img.execution.units import Unit, UnitContext
+from smartms_img.interfaces.pair_nodes import Deformation, FindLesionChange, HalfwaySpace
+from smartms_img.interfaces.pair_results import MeasurePair, StorePair
+from smartms_img.interfaces.snapshots import PairSnapshots
+from smartms_img.io.layout import pair_stem
+from smartms_img.io.sessions import session_days
+from smartms_img.mri.lesion_change import ChangeRule
+
+DAYS_PER_YEAR = 365.25
+
+METHODS = (
+    "The T1w of both visits were aligned rigidly in both directions, met in the space half way "
+    "between them and were resampled there once; their signal and the difference of their bias "
+    "fields were matched (doi:10.1016/j.neuroimage.2004.04.037). A symmetric diffeomorphic "
+    "registration (SyN, doi:10.1016/j.media.2007.06.004) with local correlation gave the Jacobian "
+    "in both directions, which was integrated over tissue posteriors."
+)
+
+
+def init_pair_wf(unit: Unit, context: UnitContext) -> Workflow:
+    """Build the workflow of a pair of visits.
+
+    Parameters
+    ----------
+    unit : Unit
+        A pair unit; change runs from ``unit.reference`` to ``unit.session``.
+    context : UnitContext
+        Where to read and write, and the configuration.
+
+    Outputs
+    -------
+    Derivatives below ``context.staging``: both visits in the halfway space, log-Jacobian, lesion
+    change, transforms, measures, automatic checks, snapshots.
+    """
+    config = context.config.mri
+    sessions = [unit.reference, unit.session]
+    common = {
+        "staging": str(context.staging),
+        "stem": pair_stem(unit.subject, unit.reference, unit.session),
+    }
+    rule = change_rule(config.lesions)
+    sources = list(unit.inputs)
+    halfway = Node(
+        HalfwaySpace(
+            out=str(context.out),
+            subject=unit.subject,
+            sessions=sessions,
+            spacing_mm=config.pair_spacing_mm,
+            seed=config.seed,
+        ),
+        name="halfway",
+    )
+    deform = Node(Deformation(seed=config.seed), name="deform")
+    change = Node(FindLesionChange(rule=rule), name="change")
+    measure = Node(
+        MeasurePair(
+            **common,
+            sessions=sessions,
+            years=_years(unit, context),
+            sources=sources,
+            rule=rule,
+            thresholds=context.config.qc.mri,
+        ),
+        name="measure",
+    )
+    store = Node(
+        StorePair(**common, sessions=sessions, seed=config.seed, sources=sources, rule=rule),
+        name="store",
+    )
+    draw = Node(PairSnapshots(**common, unit=unit.id, names=sessions), name="draw")
+    placed = [("both", "both"), ("grid", "grid")]
+    workflow = Workflow(
+        name=f"pair_{unit.subject}_{unit.reference}_{unit.session}", base_dir=context.work
+    )
+    workflow.connect(
+        [
+            (halfway, deform, placed),
+            (halfway, change, placed),
+            (deform, change, [("fields", "fields")]),
+            (halfway, measure, placed),
+            (deform, measure, [("fields", "fields")]),
+            (change, measure, [("change", "change"), ("atrophied", "atrophied")]),
+            (halfway, store, [*placed, ("to_base", "to_base"), ("to_follow", "to_follow")]),
+            (deform, store, [("log_jacobian", "log_jacobian")]),
+            (change, store, [("change", "change")]),
+            (halfway, draw, [("both", "halfway")]),
+            (deform, draw, [("log_jacobian", "log_jacobian")]),
+            (change, draw, [("change", "change")]),
+        ]
+    )
+    return workflow
+
+
+def change_rule(config: LesionConfig) -> ChangeRule:
+    """Return the configured rule of lesion change."""
+    return ChangeRule(
+        min_volume_mm3=config.change_min_volume_mm3,
+        signal_z=config.change_z,
+        enlarging_fraction=config.enlarging_fraction,
+        shrinking_fraction=config.shrinking_fraction,
+    )
+
+
+def _years(unit: Unit, context: UnitContext) -> float | None:
+    """Return the time between the visits, or None where a day is unknown."""
+    days = session_days(context.bids, unit.subject, context.config.baseline).days
+    if unit.reference not in days or unit.session not in days:
+        return None
+    return (days[unit.session] - days[unit.reference]) / DAYS_PER_YEAR

@@ -1,0 +1,108 @@
+"""The command line: one application, and how errors reach the user."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from smartms_img import __version__
+from smartms_img.cli.check import check
+from smartms_img.cli.run import run
+from smartms_img.cli.status import status
+from smartms_img.cli.tables import tables
+from smartms_img.cli.unit import run_unit_command
+from smartms_img.errors import ExitCode, SmartmsError
+
+app = typer.Typer(
+    name="smartms",
+    help="Imaging endpoints for multiple-sclerosis trials: MRI atrophy and lesions, retinal OCT.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(check)
+app.command()(run)
+app.command()(status)
+app.command()(tables)
+app.command("run-unit", hidden=True)(run_unit_command)
+
+_LIGHT_COMMANDS = ("check", "run", "run-unit", "status", "tables")
+_LABEL_OPTIONS = ("--participant-label", "--session-label")
+_LEVELS = ("participant", "group")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"smartms {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
+def _add_heavy_commands() -> None:
+    """Add the commands that import the science; every unit's start would pay for them."""
+    from smartms_img.cli.demo import demo  # noqa: PLC0415
+
+    app.command()(demo)
+
+
+def main() -> None:
+    """Run the command line; a foreseen error is one line, any other one line and a log."""
+    arguments = sys.argv[1:]
+    try:
+        if not arguments or arguments[0] not in _LIGHT_COMMANDS:
+            _add_heavy_commands()
+        app(args=spread_labels(arguments), prog_name="smartms")
+    except SmartmsError as error:
+        typer.echo(f"smartms: {error}", err=True)
+        sys.exit(error.exit_code)
+    except Exception as error:
+        typer.echo(f"smartms: {_one_line(error)}; traceback in {_write_log()}", err=True)
+        sys.exit(ExitCode.PIPELINE_FAILED)
+
+
+def spread_labels(arguments: list[str]) -> list[str]:
+    """Repeat a label option for each of its labels, as BIDS Apps take several after one.
+
+    >>> spread_labels(["run", "b", "o", "participant", "--participant-label", "01", "02"])[4:]
+    ['--participant-label', '01', '--participant-label', '02']
+    """
+    spread: list[str] = []
+    option = ""
+    behind_level = False
+    for number, argument in enumerate(arguments):
+        behind_level = behind_level or (number > 2 and argument in _LEVELS)
+        # Before the analysis level, a second word may as well be the dataset.
+        if option and not argument.startswith("-") and behind_level:
+            if spread[-1] != option:
+                spread.append(option)
+        else:
+            option = argument if argument in _LABEL_OPTIONS else ""
+        spread.append(argument)
+    return spread
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split()) or "no message"
+    return f"unexpected error: {type(error).__name__}: {text}"
+
+
+def _write_log() -> Path:
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="smartms-", suffix=".log", encoding="utf-8", delete=False
+    ) as log:
+        log.write(traceback.format_exc())
+    return Path(log.name)

@@ -1,0 +1,32 @@
+"""``smartms tables``: the tables anew from the derivatives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from smartms_img.cli.console import say
+from smartms_img.config import load_study
+from smartms_img.execution.dataset import CONFIG_FILE
+
+
+def tables(
+    out: Annotated[Path, typer.Argument(help="Output directory of 'smartms run'.")],
+    config: Annotated[
+        Path | None, typer.Option(help="Study configuration; default: that of the run.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,
+) -> None:
+    """Write the tables from derivatives and ratings; the same input gives the same bytes.
+
+    Example: smartms tables /data/derivatives/smartms
+    """
+    # pandas and pyarrow take seconds to import.
+    from smartms_img.qc.decisions import automatic  # noqa: PLC0415
+    from smartms_img.tables import write_tables  # noqa: PLC0415
+
+    folder = write_tables(out, load_study(config or out / CONFIG_FILE), automatic(out))
+    if not quiet:
+        say(f"tables are in {folder}")

@@ -1,0 +1,50 @@
+"""``smartms run-unit``: the worker that every launcher starts; not for users."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from smartms_img.config import load_study
+from smartms_img.errors import ExitCode, InputError
+from smartms_img.execution.child import die_with_supervisor
+from smartms_img.execution.dataset import CONFIG_FILE
+from smartms_img.execution.failure import BUSY_EXIT_CODE
+from smartms_img.execution.lease import UnitBusyError
+from smartms_img.execution.plan_file import read_plan, row_hash
+from smartms_img.execution.units import Unit, UnitContext
+from smartms_img.execution.worker import Paths, run_unit
+
+
+def run_unit_command(
+    bids: Path,
+    out: Path,
+    unit: Annotated[str, typer.Option(help="Unit id.")],
+    row: Annotated[str, typer.Option("--row-hash", help="SHA-256 of its row of the plan.")],
+    work: Annotated[Path, typer.Option("-w", "--work", help="Scratch folder of the unit.")],
+    config: Annotated[Path | None, typer.Option(help="Study configuration.")] = None,
+) -> None:
+    """Run one unit of the plan in this process."""
+    die_with_supervisor()
+    planned = next((entry for entry in read_plan(out) if entry.id == unit), None)
+    if planned is None or row_hash(planned) != row:
+        raise InputError(f"the plan has no such row of {unit}", "Start it with 'smartms run'")
+    study = load_study(config or out / CONFIG_FILE)
+    try:
+        attempt = run_unit(planned, Paths(bids, out, work), study, _execute)
+    except UnitBusyError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(BUSY_EXIT_CODE) from error
+    if attempt.state == "failed":
+        raise typer.Exit(ExitCode.SOME_UNITS_FAILED)
+
+
+def _execute(unit: Unit, context: UnitContext) -> None:
+    # Only this command needs nipype and the pipelines, which take seconds to import.
+    from pipelines.registry import build_workflow  # noqa: PLC0415
+
+    from smartms_img.execution.nipype_run import run_workflow  # noqa: PLC0415
+
+    run_workflow(build_workflow(unit, context), context.work)

@@ -1,0 +1,177 @@
+"""A run from the dataset to finished units: survey, plan, selection, launch, schedule."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from smartms_img.config import ClusterConfig, StudyConfig
+from smartms_img.execution.child import Job, thread_environment
+from smartms_img.execution.dataset import CONFIG_FILE, write_dataset_files
+from smartms_img.execution.launchers import DaskLauncher, InProcessLauncher, Launcher
+from smartms_img.execution.places import Places
+from smartms_img.execution.plan_file import row_hash, write_plan
+from smartms_img.execution.recipe import RecipeBook
+from smartms_img.execution.resources import available_cores, available_memory_gb
+from smartms_img.execution.schedule import Ended, Schedule
+from smartms_img.execution.select import Selection, select_units
+from smartms_img.execution.state import UnitState, unit_states
+from smartms_img.execution.survey import Survey, survey
+from smartms_img.execution.units import Unit
+
+WORKER_COMMAND = (sys.executable, "-m", "smartms_img", "run-unit")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run ended with.
+
+    Attributes
+    ----------
+    states : dict of str to UnitState
+        By unit id, in the order of the plan.
+    selected : frozenset of str
+        Units that were to run.
+    ran : tuple of str
+        Units that have run; the other selected ones were done already, or are blocked.
+    """
+
+    states: dict[str, UnitState]
+    selected: frozenset[str]
+    ran: tuple[str, ...]
+
+    @property
+    def not_done(self) -> list[UnitState]:
+        """Selected units that are not done, in the order of the plan."""
+        return [
+            state
+            for name, state in self.states.items()
+            if name in self.selected and state.state != "done"
+        ]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Runs the units of one dataset.
+
+    Parameters
+    ----------
+    places : Places
+        Dataset, output and scratch folders.
+    config : StudyConfig
+        Study and method.
+    cluster : ClusterConfig
+        Where and how wide.
+    command : sequence of str
+        Command line of the worker, before its arguments.
+    """
+
+    places: Places
+    config: StudyConfig
+    cluster: ClusterConfig
+    command: Sequence[str] = WORKER_COMMAND
+
+    def prepare(self) -> Survey:
+        """Survey the dataset and write the plan and what describes the output.
+
+        Raises
+        ------
+        InputError
+            If the dataset has no participant.
+        """
+        found = survey(self.places.bids, self.config)
+        days = {
+            (subject, label): day
+            for subject, known in found.days.items()
+            for label, day in known.days.items()
+        }
+        write_dataset_files(self.places.out, self.places.bids, found, self.config)
+        write_plan(self.places.out, found.units, days)
+        return found
+
+    def run(
+        self, units: Sequence[Unit], wish: Selection, on_end: Callable[[Ended], None]
+    ) -> Outcome:
+        """Run the selected units that are not done.
+
+        A KeyboardInterrupt kills all children before it goes on.
+
+        Raises
+        ------
+        InputError
+            If the selection names an unknown participant or session.
+        """
+        book = RecipeBook(self.places.out, self.config, self.places.bids)
+        states = unit_states(units, self.places.out, book) if wish.only_failed else {}
+        selected = select_units(units, wish, states)
+        ran: list[str] = []
+
+        def ended(event: Ended) -> None:
+            ran.append(event.state.unit)
+            on_end(event)
+
+        with self._launcher() as launcher:
+            schedule = Schedule(
+                units=units,
+                selected=selected,
+                out=self.places.out,
+                book=book,
+                launcher=launcher,
+                job=self._job,
+                seed=self.config.mri.seed,
+                memory_gb=self.cluster.mem_gb or available_memory_gb(),
+                on_end=ended,
+            )
+            states = schedule.run()
+        self._remove_empty_work()
+        ordered = {unit.id: states[unit.id] for unit in units}
+        return Outcome(ordered, selected, tuple(ran))
+
+    @contextmanager
+    def _launcher(self) -> Iterator[Launcher]:
+        launcher: Launcher
+        if self.cluster.launcher == "inprocess":
+            launcher = InProcessLauncher()
+        else:
+            slots = self.cluster.n_procs or available_cores()
+            launcher = DaskLauncher(slots, self._dask_folder)
+        try:
+            yield launcher
+        except KeyboardInterrupt:
+            # Seconds count: the cluster itself is left to end with this process.
+            launcher.kill()
+            raise
+        except BaseException:
+            launcher.close()
+            raise
+        launcher.close()
+
+    @property
+    def _dask_folder(self) -> Path:
+        # Another run may share the scratch folder.
+        return self.places.work / f"dask-{os.getpid()}"
+
+    def _job(self, unit: Unit) -> Job:
+        places = self.places
+        work = places.work / unit.id
+        arguments = (str(places.bids), str(places.out), "--unit", unit.id)
+        identity = ("--row-hash", row_hash(unit), "--config", str(places.out / CONFIG_FILE))
+        return Job(
+            unit=unit.id,
+            command=(*self.command, *arguments, *identity, "-w", str(work)),
+            environment=thread_environment(self.config.mri.seed),
+            bids=places.bids,
+            out=places.out,
+            work=work,
+        )
+
+    def _remove_empty_work(self) -> None:
+        """Remove the scratch folder, unless failed units have left theirs for inspection."""
+        shutil.rmtree(self._dask_folder, ignore_errors=True)
+        with suppress(OSError):
+            self.places.work.rmdir()

@@ -1,0 +1,151 @@
+"""Launchers: where the child processes of units run. All run the same command line."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, Protocol
+
+from smartms_img.execution.child import ChildExit, Children, Job, supervise
+
+_DASK_SETTINGS = {
+    "distributed.scheduler.allowed-failures": 0,
+    "distributed.scheduler.http.routes": [],
+    "distributed.scheduler.work-stealing": False,
+    "distributed.scheduler.worker-ttl": "24h",
+    "distributed.worker.http.routes": [],
+    "distributed.worker.memory.target": False,
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.pause": False,
+    "distributed.worker.memory.terminate": False,
+}
+_LOOPBACK = "127.0.0.1:0"
+
+# Dask pickles the arguments of a task, even on its way to a thread of the same process: a task
+# finds the children of its launcher by name.
+_CHILDREN: dict[int, Children] = {}
+
+
+def supervise_task(job: Job, launcher: int) -> ChildExit | None:
+    """Run a child to its end, as a task of :class:`DaskLauncher`."""
+    return supervise(job, _CHILDREN[launcher])
+
+
+class Launcher(Protocol):
+    """Runs jobs, at most :attr:`slots` side by side."""
+
+    slots: int
+
+    def start(self, job: Job) -> None:
+        """Start a job, or queue it to be started by :meth:`wait`."""
+
+    def wait(self) -> ChildExit:
+        """Block until one of the started jobs has ended."""
+
+    def kill(self) -> None:
+        """Kill every child at once, and start no other."""
+
+    def close(self) -> None:
+        """Kill whatever still runs and give everything back."""
+
+
+class InProcessLauncher:
+    """One child process after another, supervised by this very thread."""
+
+    slots = 1
+
+    def __init__(self) -> None:
+        self._jobs: deque[Job] = deque()
+        self._children = Children()
+
+    def start(self, job: Job) -> None:
+        """Queue a job."""
+        self._jobs.append(job)
+
+    def wait(self) -> ChildExit:
+        """Run the oldest job to its end."""
+        ended = supervise(self._jobs.popleft(), self._children)
+        if ended is None:
+            raise RuntimeError("the launcher is closed")
+        return ended
+
+    def kill(self) -> None:
+        """Kill the child."""
+        self._children.end_all()
+
+    def close(self) -> None:
+        """Kill the child."""
+        self.kill()
+
+
+class DaskLauncher:
+    """A local Dask cluster whose tasks each supervise one child process.
+
+    Workers are threads of this process: a task only listens to its child, so nothing holds the
+    interpreter lock, nothing listens beyond loopback, and the children are this process's own.
+
+    Parameters
+    ----------
+    slots : int
+        Units side by side: workers of one thread each.
+    scratch : Path
+        Folder for Dask's own files.
+    """
+
+    def __init__(self, slots: int, scratch: Path) -> None:
+        self.slots = slots
+        self._scratch = scratch
+        self._children = _CHILDREN[id(self)] = Children()
+        self._ended: SimpleQueue[Any] = SimpleQueue()
+        self._client: Any = None
+
+    def start(self, job: Job) -> None:
+        """Submit a job; the cluster starts with the first."""
+        if self._client is None:
+            self._client = self._connect()
+        future = self._client.submit(
+            supervise_task, job, id(self), key=job.unit, pure=False, retries=0
+        )
+        future.add_done_callback(self._ended.put)
+
+    def wait(self) -> ChildExit:
+        """Return the next result, and let go of its future."""
+        future = self._ended.get()
+        ended: ChildExit = future.result()
+        future.release()
+        return ended
+
+    def kill(self) -> None:
+        """Kill the children; the cluster, which is threads of this process, ends with it."""
+        self._children.end_all()
+
+    def close(self) -> None:
+        """Kill the children, then end the cluster."""
+        self.kill()
+        if self._client is not None:
+            self._client.close()
+            self._client.cluster.close()
+            self._client = None
+        _CHILDREN.pop(id(self), None)
+
+    def _connect(self) -> Any:
+        # Dask takes a second to import, and most commands never need it.
+        import dask  # noqa: PLC0415
+        from distributed import Client, LocalCluster  # noqa: PLC0415
+
+        dask.config.set(_DASK_SETTINGS)
+        cluster = LocalCluster(  # type: ignore[no-untyped-call]
+            n_workers=self.slots,
+            threads_per_worker=1,
+            processes=False,
+            # None would not turn the servers off but open them to the network.
+            dashboard_address=_LOOPBACK,
+            worker_dashboard_address=_LOOPBACK,
+            scheduler_kwargs={"dashboard": False},
+            memory_limit=None,
+            local_directory=str(self._scratch),
+            silence_logs=logging.CRITICAL,
+        )
+        return Client(cluster)  # type: ignore[no-untyped-call]

@@ -1,0 +1,125 @@
+"""A lease on a unit: it fences a second live attempt, and tells who is running.
+
+The file is made with O_EXCL and names the process. Its modification time is the heartbeat, which
+the supervising process beats: ANTs holds the interpreter lock of the working one for minutes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from smartms_img.errors import SmartmsError
+from smartms_img.io.ledger import unit_folder
+
+FILE = "lease.json"
+HEARTBEAT_S = 10.0
+# Another host cannot be asked whether the process lives: only its heartbeat tells.
+EXPIRES_S = 300.0
+
+
+class UnitBusyError(SmartmsError):
+    """Another live process works on the unit."""
+
+
+@dataclass(frozen=True)
+class Lease:
+    """Who works on a unit; ``start_ticks`` tells a process from a later one of the same id."""
+
+    host: str
+    pid: int
+    start_ticks: int
+
+
+def lease_file(out: Path, unit_id: str) -> Path:
+    """Return the lease file of a unit."""
+    return unit_folder(out, unit_id) / FILE
+
+
+@contextmanager
+def lease(out: Path, unit_id: str) -> Iterator[None]:
+    """Hold the lease of a unit.
+
+    Raises
+    ------
+    UnitBusyError
+        If another live process holds it.
+    """
+    path = lease_file(out, unit_id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = json.dumps(asdict(Lease(socket.gethostname(), os.getpid(), _ticks(os.getpid()))))
+    _remove_dead(path)
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+    except FileExistsError as error:
+        holder = live_lease(out, unit_id)
+        whom = f"process {holder.pid} on {holder.host}" if holder else "another process"
+        raise UnitBusyError(f"{unit_id} is being worked on by {whom}") from error
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(content)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def live_lease(out: Path, unit_id: str) -> Lease | None:
+    """Return the lease of a unit if its holder lives."""
+    path = lease_file(out, unit_id)
+    held = _read(path)
+    return held if held and _is_live(path, held) else None
+
+
+def beat(out: Path, unit_id: str) -> None:
+    """Renew the heartbeat of a lease, if there is one."""
+    with suppress(FileNotFoundError):
+        os.utime(lease_file(out, unit_id))
+
+
+def release_dead(out: Path, unit_id: str) -> None:
+    """Remove the lease that a killed process has left behind."""
+    _remove_dead(lease_file(out, unit_id))
+
+
+def _remove_dead(path: Path) -> None:
+    held = _read(path)
+    if held is None or _is_live(path, held):
+        return
+    # Renaming first lets only one of several claimants remove it.
+    grave = path.with_name(f".{path.name}-{os.getpid()}")
+    with suppress(FileNotFoundError):
+        path.rename(grave)
+        grave.unlink()
+
+
+def _read(path: Path) -> Lease | None:
+    try:
+        return Lease(**json.loads(path.read_text(encoding="utf-8")))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+
+
+def _is_live(path: Path, held: Lease) -> bool:
+    if held.host == socket.gethostname():
+        return held.start_ticks == _ticks(held.pid)
+    try:
+        return time.time() - path.stat().st_mtime < EXPIRES_S
+    except FileNotFoundError:
+        return False
+
+
+def _ticks(pid: int) -> int:
+    """Return the start time of a process in clock ticks since boot, -1 if it is gone."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except OSError:
+        return -1
+    # The name of the program, in brackets, may hold spaces; field 3 follows it.
+    fields = text.rpartition(")")[2].split()
+    return -1 if fields[0] == "Z" else int(fields[19])

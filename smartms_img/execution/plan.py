@@ -1,0 +1,270 @@
+"""What should exist: one unit a visit, pair, OCT scan and subject, runnable or not, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from smartms_img.config import StudyConfig
+from smartms_img.execution.units import Unit
+from smartms_img.io.bids import DatasetIndex, ImageFile
+from smartms_img.naming import (
+    Contrast,
+    Eye,
+    OctScanKind,
+    UnitKind,
+    eye_unit,
+    pair_unit,
+    session_unit,
+    subject_unit,
+)
+
+
+@dataclass
+class _Visit:
+    """The images of one session folder."""
+
+    mri: dict[Contrast, ImageFile] = field(default_factory=dict)
+    oct: dict[tuple[Eye, OctScanKind], ImageFile] = field(default_factory=dict)
+    problems: list[ImageFile] = field(default_factory=list)
+
+
+def build_plan(
+    index: DatasetIndex, config: StudyConfig, bids: Path, subjects: Iterable[str]
+) -> list[Unit]:
+    """Lay out every planned unit; a unit comes after those it depends on.
+
+    Parameters
+    ----------
+    index : DatasetIndex
+        What the dataset has.
+    config : StudyConfig
+        What the study plans.
+    bids : Path
+        Dataset, for lesion masks of another source in ``derivatives/``.
+    subjects : iterable of str
+        Labels of all participants, also of those without any image.
+
+    Returns
+    -------
+    list of Unit
+        By subject; within a subject visits, pairs, OCT scans, the subject.
+    """
+    visits = {
+        (subject, session): _Visit()
+        for subject, sessions in index.sessions.items()
+        for session in sessions
+    }
+    for file in index.files:
+        _place(visits[file.subject, file.session], file)
+    units: list[Unit] = []
+    for subject in subjects:
+        own = {session: visit for (name, session), visit in visits.items() if name == subject}
+        units += _SubjectPlan(subject, own, config, bids).units()
+    return units
+
+
+def _place(visit: _Visit, file: ImageFile) -> None:
+    if file.problem:
+        visit.problems.append(file)
+    elif file.contrast:
+        visit.mri[file.contrast] = file
+    elif file.eye and file.scan:
+        visit.oct[file.eye, file.scan] = file
+
+
+class _SubjectPlan:
+    """The plan of one subject."""
+
+    def __init__(
+        self, subject: str, visits: dict[str, _Visit], config: StudyConfig, bids: Path
+    ) -> None:
+        self._subject, self._visits = subject, visits
+        self._config, self._bids = config, bids
+
+    def units(self) -> list[Unit]:
+        planned = [visit.label for visit in self._config.visits]
+        sessions = {label: self._session(label) for label in planned}
+        pairs = [
+            self._pair(sessions[pair.reference], sessions[pair.follow])
+            for pair in self._config.pairs
+        ]
+        eyes = self._eyes(planned)
+        rows = [*sessions.values(), *pairs, *eyes, self._whole(eyes)]
+        for label in sorted(self._visits.keys() - set(planned)):
+            rows += self._unplanned(label)
+        return rows
+
+    def _session(self, label: str) -> Unit:
+        reason, inputs = "", []
+        visit = self._visits.get(label)
+        if visit is None:
+            reason = f"no session {label}"
+        else:
+            reason = "; ".join(
+                _why_absent(str(contrast), visit, [contrast, None])
+                for contrast in self._config.mri.required
+                if contrast not in visit.mri
+            )
+            wanted = (*self._config.mri.required, *self._config.mri.optional)
+            inputs = [visit.mri[contrast].path for contrast in wanted if contrast in visit.mri]
+            inputs += self._external_mask(label)
+        return self._unit(
+            session_unit(self._subject, label), UnitKind.SESSION, label, reason, inputs
+        )
+
+    def _external_mask(self, label: str) -> list[str]:
+        source = self._config.mri.lesions.mask_source
+        if source == "smartms":
+            return []
+        folder = Path(f"derivatives/{source}/sub-{self._subject}/ses-{label}/anat")
+        pattern = f"sub-{self._subject}_ses-{label}_*label-lesion_mask.nii.gz"
+        found = (self._bids / folder).glob(pattern)
+        return [path.relative_to(self._bids).as_posix() for path in found]
+
+    def _pair(self, reference: Unit, follow: Unit) -> Unit:
+        reason = "; ".join(
+            unit.reason
+            if unit.reason.startswith("no session")
+            else f"{unit.session}: {unit.reason}"
+            for unit in (reference, follow)
+            if unit.status != "runnable"
+        )
+        return self._unit(
+            pair_unit(self._subject, reference.session, follow.session),
+            UnitKind.PAIR,
+            follow.session,
+            reason,
+            [] if reason else [*reference.inputs, *follow.inputs],
+            reference=reference.session,
+            depends=(reference.id, follow.id),
+        )
+
+    def _eyes(self, planned: list[str]) -> list[Unit]:
+        baseline = self._config.baseline
+        at_baseline: dict[tuple[Eye, OctScanKind], Unit] = {}
+        for eye in self._config.oct.eyes:
+            for scan in self._config.oct.scans:
+                at_baseline[eye, scan] = self._eye(baseline, eye, scan, None)
+        rows = []
+        for label in planned:
+            for (eye, scan), first in at_baseline.items():
+                rows.append(first if label == baseline else self._eye(label, eye, scan, first))
+        # A follow-up comes after the baseline even where the baseline is not the first visit.
+        return sorted(rows, key=lambda unit: unit.session != baseline)
+
+    def _eye(self, label: str, eye: Eye, scan: OctScanKind, first: Unit | None) -> Unit:
+        visit = self._visits.get(label)
+        file = visit.oct.get((eye, scan)) if visit else None
+        reason, reference = "", ""
+        depends: tuple[str, ...] = ()
+        if visit is None:
+            reason = f"no session {label}"
+        elif file is None:
+            reason = _why_absent(f"{scan} scan of {eye}", visit, [], (eye, scan))
+        runnable = not reason
+        if runnable and first is not None:
+            if first.status == "runnable":
+                reference, depends = first.session, (first.id,)
+            else:
+                reason = "no baseline scan to align with"
+        return self._unit(
+            eye_unit(self._subject, label, eye, scan),
+            UnitKind.EYE,
+            label,
+            reason,
+            [file.path] if file else [],
+            reference=reference,
+            depends=depends,
+            eye=eye,
+            scan=scan,
+            runnable=runnable,
+        )
+
+    def _whole(self, eyes: list[Unit]) -> Unit:
+        ready = [unit for unit in eyes if unit.status == "runnable"]
+        return self._unit(
+            subject_unit(self._subject),
+            UnitKind.SUBJECT,
+            "",
+            "" if ready else "no OCT scan",
+            [path for unit in ready for path in unit.inputs],
+            depends=tuple(unit.id for unit in ready),
+        )
+
+    def _unplanned(self, label: str) -> list[Unit]:
+        visit, reason = self._visits[label], f"visit {label} is not planned"
+        rows = []
+        if visit.mri or not visit.oct:
+            files = [file.path for file in visit.mri.values()]
+            unit_id = session_unit(self._subject, label)
+            rows.append(self._unit(unit_id, UnitKind.SESSION, label, reason, files, excluded=True))
+        for (eye, scan), file in visit.oct.items():
+            rows.append(
+                self._unit(
+                    eye_unit(self._subject, label, eye, scan),
+                    UnitKind.EYE,
+                    label,
+                    reason,
+                    [file.path],
+                    eye=eye,
+                    scan=scan,
+                    excluded=True,
+                )
+            )
+        return rows
+
+    def _unit(  # noqa: PLR0913 - one argument a column of the plan
+        self,
+        unit_id: str,
+        kind: UnitKind,
+        session: str,
+        reason: str,
+        inputs: list[str],
+        *,
+        reference: str = "",
+        depends: tuple[str, ...] = (),
+        eye: Eye | None = None,
+        scan: OctScanKind | None = None,
+        runnable: bool | None = None,
+        excluded: bool = False,
+    ) -> Unit:
+        runs = not reason if runnable is None else runnable
+        return Unit(
+            id=unit_id,
+            kind=kind,
+            subject=self._subject,
+            session=session,
+            reference=reference,
+            eye=eye,
+            scan=scan,
+            status="excluded" if excluded else "runnable" if runs else "blocked",
+            reason=reason,
+            inputs=tuple(sorted(inputs)),
+            depends=depends,
+        )
+
+
+def _why_absent(
+    what: str,
+    visit: _Visit,
+    contrasts: list[Contrast | None],
+    oct_scan: tuple[Eye, OctScanKind] | None = None,
+) -> str:
+    """Name what is missing, and the files that might have been it."""
+    suspects = [
+        f"{Path(file.path).name} {file.problem}"
+        for file in visit.problems
+        if (_may_be_scan(file, oct_scan) if oct_scan else _may_be_mri(file, contrasts))
+    ]
+    return f"no {what}" + (f" ({', '.join(suspects)})" if suspects else "")
+
+
+def _may_be_mri(file: ImageFile, contrasts: list[Contrast | None]) -> bool:
+    return "/anat/" in file.path and file.contrast in contrasts
+
+
+def _may_be_scan(file: ImageFile, oct_scan: tuple[Eye, OctScanKind]) -> bool:
+    eye, scan = oct_scan
+    return "/oct/" in file.path and file.eye in {eye, None} and file.scan in {scan, None}

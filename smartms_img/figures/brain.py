@@ -1,0 +1,268 @@
+"""Snapshots of the brain.
+
+Every function takes volumes in RAS+ orientation (x to the right, y to the front, z up) with their
+voxel size, and returns RGB pixels, shape (height, width, 3). Pictures follow the radiological
+convention: the patient's right is at the left, marked R.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.colors import to_rgba
+from numpy.typing import NDArray
+
+from smartms_img.figures.canvas import BAR_PX, HEAD_PX, Canvas, arrange
+from smartms_img.figures.planes import (
+    Box,
+    Plane,
+    Tile,
+    bounding_box,
+    lesion_slices,
+    overview,
+    spread,
+)
+from smartms_img.figures.png import save_animation
+
+Volume = NDArray[Any]
+Picture = NDArray[np.uint8]
+Spacing = tuple[float, float, float]
+Window = tuple[float, float]
+
+MARGIN_MM = 8.0
+CHANGE_SLICES = 6
+MAP_COLOURS = "RdBu"
+
+# The classes of a lesion change map and their colours, readable with red-green blindness.
+CHANGE_CLASSES: dict[int, tuple[str, str]] = {
+    1: ("new", "#ff5c5c"),
+    2: ("enlarging", "#ffb000"),
+    3: ("shrinking", "#4da3ff"),
+    4: ("resolved", "#5ee6c5"),
+}
+
+
+def robust_window(image: Volume, brain: Volume) -> Window:
+    """Return the grey values to show as black and white: 0.5th and 99.8th percentile in a mask.
+
+    Give one window to all pictures of a subject's contrast, so that they can be compared.
+    Where the mask is empty, the whole image counts.
+    """
+    values = image[brain > 0] if np.any(brain) else image.ravel()
+    low, high = np.percentile(values[np.isfinite(values)], [0.5, 99.8])
+    return float(low) - 0.1 * float(high - low), float(high)
+
+
+def mosaic(
+    image: Volume,
+    contours: Mapping[str, tuple[Volume, str]],
+    *,
+    spacing_mm: Spacing,
+    title: str,
+    brain: Volume,
+    window: Window | None = None,
+    n_slices: int = 12,
+) -> Picture:
+    """Draw axial, sagittal and coronal slices with the outlines of masks.
+
+    Parameters
+    ----------
+    image : ndarray, shape (x, y, z)
+        Grey values.
+    contours : mapping of name to (mask, colour)
+        Masks of the image's shape, drawn in order; name and colour make the legend.
+    spacing_mm : tuple of float
+        Voxel size.
+    title : str
+        Head line.
+    brain : ndarray, shape (x, y, z)
+        Mask that the picture is cropped to, with a margin of ``MARGIN_MM``.
+    window : tuple of float, optional
+        Grey values shown as black and white; default :func:`robust_window`.
+    n_slices : int
+        Number of axial slices.
+    """
+    canvas = _grey_overview(image, spacing_mm, title, brain, window, n_slices)
+    for tile in canvas.tiles:
+        for mask, colour in contours.values():
+            canvas.outline(tile, mask, colour)
+    canvas.legend({name: colour for name, (_, colour) in contours.items()})
+    return canvas.render()
+
+
+def regions_mosaic(
+    image: Volume,
+    labels: Volume,
+    colours: Mapping[int, tuple[str, str]],
+    *,
+    spacing_mm: Spacing,
+    title: str,
+    brain: Volume,
+    window: Window | None = None,
+    n_slices: int = 12,
+) -> Picture:
+    """Draw labelled regions as translucent colours; other arguments as :func:`mosaic`.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (x, y, z)
+        Region of every voxel; labels without a colour are not shown.
+    colours : mapping of label to (name, colour)
+        Legend.
+    """
+    canvas = _grey_overview(image, spacing_mm, title, brain, window, n_slices)
+    table = np.zeros((max(*colours, int(labels.max())) + 1, 4))
+    for value, (_, colour) in colours.items():
+        table[value] = to_rgba(colour, 0.45)
+    for tile in canvas.tiles:
+        canvas.blend(tile, table[tile.nearest(labels).astype(np.intp)])
+    canvas.legend(dict(colours.values()))
+    return canvas.render()
+
+
+def map_mosaic(
+    image: Volume,
+    values: Volume,
+    mask: Volume,
+    *,
+    limits: Window,
+    label: str,
+    spacing_mm: Spacing,
+    title: str,
+    window: Window | None = None,
+) -> Picture:
+    """Draw a map within a mask as colours over the image, with a colour bar.
+
+    Parameters
+    ----------
+    values : ndarray, shape (x, y, z)
+        The map, for example the logarithm of the Jacobian determinant.
+    mask : ndarray, shape (x, y, z)
+        Where the map is shown; the picture is cropped to it.
+    limits : tuple of float
+        Values at the ends of the colour bar.
+    label : str
+        Name and unit of the map.
+
+    Other arguments as :func:`mosaic`. Red is below the middle of ``limits``, blue above.
+    """
+    box = bounding_box(mask, spacing_mm, MARGIN_MM)
+    window = window or robust_window(image, mask)
+    canvas = _greys(image, arrange(overview(box, spacing_mm, 12, 3)), title, window, BAR_PX)
+    low, high = limits
+    for tile in canvas.tiles:
+        scaled = (np.nan_to_num(tile.nearest(values).astype(np.float32)) - low) / (high - low)
+        rgba = mpl.colormaps[MAP_COLOURS](np.clip(scaled, 0, 1))
+        rgba[..., 3] = 0.65 * (tile.nearest(mask) > 0)
+        canvas.blend(tile, rgba)
+    canvas.colour_bar(MAP_COLOURS, limits, label)
+    return canvas.render()
+
+
+def change_mosaic(
+    first: Volume,
+    second: Volume,
+    change: Volume,
+    *,
+    spacing_mm: Spacing,
+    names: tuple[str, str],
+    title: str,
+    brain: Volume,
+    windows: tuple[Window, Window] | None = None,
+) -> Picture:
+    """Draw both visits side by side where lesions changed, the most change first.
+
+    At most ``CHANGE_SLICES`` slices; without any change as many are shown evenly spread.
+
+    Parameters
+    ----------
+    first, second : ndarray, shape (x, y, z)
+        Baseline and follow-up in one space.
+    change : ndarray of int, shape (x, y, z)
+        Classes of ``CHANGE_CLASSES``; 0 where nothing changed.
+    names : tuple of str
+        Names of the visits.
+    windows : tuple of windows, optional
+        Grey values shown as black and white in each visit.
+    """
+    box = bounding_box(brain, spacing_mm, MARGIN_MM)
+    indices = lesion_slices(change, CHANGE_SLICES)
+    title = title if indices else f"{title}: no lesion changed"
+    tiles = _pair_rows(indices or spread(box, 2, CHANGE_SLICES, keep=0.6), box, spacing_mm)
+    windows = windows or (robust_window(first, brain), robust_window(second, brain))
+    canvas = Canvas((tile for row in tiles for tile in row), title=title)
+    for number, tile in enumerate(canvas.tiles):
+        visit = number % 2
+        canvas.put(tile, tile.grey((first, second)[visit], windows[visit]))
+        for value, (_, colour) in CHANGE_CLASSES.items():
+            canvas.outline(tile, change == value, colour)
+        canvas.write(tile.left_px + 3, tile.top_px + 8, names[visit], size=8)
+    canvas.mark_sides()
+    canvas.legend(dict(CHANGE_CLASSES.values()))
+    return canvas.render()
+
+
+def flicker(
+    first: Volume,
+    second: Volume,
+    path: Path,
+    *,
+    spacing_mm: Spacing,
+    names: tuple[str, str],
+    title: str,
+    brain: Volume,
+    windows: tuple[Window, Window] | None = None,
+) -> None:
+    """Write both visits, in one space, as an animated WebP that shows them in turn.
+
+    Arguments as :func:`change_mosaic`; fewer slices than a mosaic keep the file small.
+    """
+    windows = windows or (robust_window(first, brain), robust_window(second, brain))
+    frames = [
+        mosaic(
+            image,
+            {},
+            spacing_mm=spacing_mm,
+            title=f"{title}: {name}",
+            brain=brain,
+            window=window,
+            n_slices=6,
+        )
+        for image, name, window in zip((first, second), names, windows, strict=True)
+    ]
+    save_animation(frames, path)
+
+
+def _grey_overview(
+    image: Volume,
+    spacing_mm: Spacing,
+    title: str,
+    brain: Volume,
+    window: Window | None,
+    n_slices: int,
+) -> Canvas:
+    box = bounding_box(brain, spacing_mm, MARGIN_MM)
+    rows = arrange(overview(box, spacing_mm, n_slices, 3))
+    return _greys(image, rows, title, window or robust_window(image, brain), 0)
+
+
+def _greys(
+    image: Volume, rows: list[list[Tile]], title: str, window: Window, right_px: int
+) -> Canvas:
+    canvas = Canvas((tile for row in rows for tile in row), title=title, right_px=right_px)
+    for tile in canvas.tiles:
+        canvas.put(tile, tile.grey(image, window))
+    canvas.mark_sides()
+    return canvas
+
+
+def _pair_rows(indices: list[int], box: Box, spacing_mm: Spacing) -> list[list[Tile]]:
+    pairs = [[Tile(Plane.AXIAL, index, box, spacing_mm)] * 2 for index in indices]
+    rows = [
+        [tile for pair in pairs[at : at + 3] for tile in pair] for at in range(0, len(pairs), 3)
+    ]
+    return arrange(rows, HEAD_PX)

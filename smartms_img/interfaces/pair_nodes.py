@@ -1,0 +1,208 @@
+"""Nodes of the pair workflow: halfway space, deformation, lesion change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from nipype.interfaces.base import BaseInterfaceInputSpec, TraitedSpec, traits
+
+from smartms_img.interfaces.ants import Deformable, Linear, register_deformable, register_linear
+from smartms_img.interfaces.arrays import get, get_arrays, put, put_arrays
+from smartms_img.interfaces.base import SimpleInterface
+from smartms_img.interfaces.session_files import SessionFiles
+from smartms_img.mri.atrophy import match_intensity
+from smartms_img.mri.brain import erode
+from smartms_img.mri.geometry import (
+    common_grid,
+    downsample,
+    halfway,
+    jacobian_determinant,
+    mean_rigid,
+    resample,
+)
+from smartms_img.mri.lesion_change import ChangeRule, Visit, classify_change, signal_change_z
+from smartms_img.mri.pair_space import grid_spacing_mm, metric_mask
+from smartms_img.mri.spaces import on_grid
+from smartms_img.volume import Matrix, Volume
+
+_RIGID = Linear(
+    iterations=(500, 300, 100),
+    shrink=(4, 2, 1),
+    smoothing_voxels=(2.0, 1.0, 0.0),
+    sampling_rate=0.5,
+)
+_RIGID_MM = 1.5
+_CHANGE = Deformable(metric="CC", radius_or_bins=3, iterations=(40, 30, 0))
+_MARGIN_MM = 10.0
+
+
+class _HalfwaySpaceInputSpec(BaseInterfaceInputSpec):
+    out = traits.Str(mandatory=True, desc="output directory with the derivatives of both visits")
+    subject = traits.Str(mandatory=True)
+    sessions = traits.List(traits.Str(), mandatory=True, desc="reference, follow-up")
+    spacing_mm = traits.Float(mandatory=True)
+    seed = traits.Int(mandatory=True)
+
+
+class _HalfwaySpaceOutputSpec(TraitedSpec):
+    both = traits.Str(desc="arrays of both visits in the halfway space")
+    grid = traits.Str(desc="metric mask on the halfway grid")
+    to_base = traits.List(desc="world matrix from the halfway space to the reference T1w")
+    to_follow = traits.List(desc="world matrix from the halfway space to the follow-up T1w")
+
+
+class HalfwaySpace(SimpleInterface):
+    """Align two visits rigidly, meet half way, resample every image of both exactly once."""
+
+    input_spec, output_spec = _HalfwaySpaceInputSpec, _HalfwaySpaceOutputSpec
+
+    def _compute(self, folder: Path) -> None:
+        visits = [
+            SessionFiles(Path(self.inputs.out), self.inputs.subject, session)
+            for session in self.inputs.sessions
+        ]
+        stripped = any(visit.skull_stripped for visit in visits)
+        rigid = _rigid_both_ways(visits, stripped, self.inputs.seed)
+        to_visit = halfway(rigid)
+        spacings = [visit.image("desc-preproc_T1w").spacing_mm for visit in visits]
+        masks = [visit.mask("desc-brain_mask") for visit in visits]
+        grid = common_grid(
+            masks, to_visit, grid_spacing_mm(self.inputs.spacing_mm, spacings), _MARGIN_MM
+        )
+        arrays = {}
+        for name, visit, world in zip(("base", "follow"), visits, to_visit, strict=True):
+            for key, array in _in_halfway(visit, grid, world).items():
+                arrays[f"{key}_{name}"] = array
+        inside = [arrays[f"mask_{name}"] > 0.5 for name in ("base", "follow")]
+        arrays["mask"] = np.logical_or(*inside)
+        spacing = grid.spacing_mm[0]
+        white = np.minimum(arrays["white_base"], arrays["white_follow"]) > 0.9
+        matched = match_intensity(
+            arrays["t1w_base"],
+            arrays["t1w_follow"],
+            white,
+            erode(np.logical_and(*inside), 2.0, grid.spacing_mm),
+            spacing,
+        )
+        arrays["t1w_base"], arrays["t1w_follow"] = matched
+        self._results["both"] = put_arrays(folder / "both.npz", **arrays)
+        where = metric_mask(inside, stripped, spacing)
+        self._results["grid"] = put(grid.like(where), folder / "metric_mask.nii")
+        self._results["to_base"], self._results["to_follow"] = (m.tolist() for m in to_visit)
+
+
+def _rigid_both_ways(visits: list[SessionFiles], stripped: bool, seed: int) -> Matrix:
+    scans = [downsample(visit.image("desc-preproc_T1w"), _RIGID_MM) for visit in visits]
+    brains = [visit.mask("desc-brain_mask") for visit in visits]
+    masks = [
+        metric_mask([on_grid(brain.data, brain, scan)], stripped, min(scan.spacing_mm))
+        for brain, scan in zip(brains, scans, strict=True)
+    ]
+    forward = register_linear(
+        scans[0], scans[1], "Rigid", seed=seed, settings=_RIGID, fixed_mask=masks[0]
+    )
+    backward = register_linear(
+        scans[1],
+        scans[0],
+        "Rigid",
+        seed=seed,
+        settings=_RIGID,
+        fixed_mask=masks[1],
+        initial=np.linalg.inv(forward),
+    )
+    return mean_rigid(forward, np.linalg.inv(backward))
+
+
+def _in_halfway(visit: SessionFiles, grid: Volume, world: Matrix) -> dict[str, np.ndarray]:
+    flair_world = np.linalg.inv(visit.flair_to_t1w) @ world
+    tissue = visit.tissue()
+    regions = resample(visit.image("desc-regions_dseg"), grid, world, order=0)
+    return {
+        "t1w": resample(visit.image("desc-preproc_T1w"), grid, world, order=3),
+        "flair": resample(visit.image("desc-preproc_FLAIR"), grid, flair_world, order=3),
+        "mask": resample(visit.mask("desc-brain_mask"), grid, world),
+        "lesions": resample(visit.mask("label-lesion_mask"), grid, flair_world),
+        "csf": resample(tissue["csf"], grid, world),
+        "grey": resample(tissue["grey"], grid, world),
+        "white": resample(tissue["white"], grid, world),
+        "regions": regions.astype(np.uint8),
+    }
+
+
+class _DeformationInputSpec(BaseInterfaceInputSpec):
+    both = traits.Str(mandatory=True)
+    grid = traits.Str(mandatory=True)
+    seed = traits.Int(mandatory=True)
+
+
+class _DeformationOutputSpec(TraitedSpec):
+    fields = traits.Str(desc="forward and inverse displacement, and their Jacobians")
+    log_jacobian = traits.Str(desc="logarithm of later over earlier volume, halfway space")
+
+
+class Deformation(SimpleInterface):
+    """Register both visits in the halfway space by symmetric diffeomorphisms."""
+
+    input_spec, output_spec = _DeformationInputSpec, _DeformationOutputSpec
+
+    def _compute(self, folder: Path) -> None:
+        both, where = get_arrays(self.inputs.both), get(self.inputs.grid)
+        mask = where.data > 0
+        forward, inverse = register_deformable(
+            where.like(both["t1w_base"]),
+            where.like(both["t1w_follow"]),
+            seed=self.inputs.seed,
+            settings=_CHANGE,
+            fixed_mask=mask,
+            moving_mask=mask,
+        )
+        jacobians = [jacobian_determinant(field, where.affine) for field in (forward, inverse)]
+        self._results["fields"] = put_arrays(
+            folder / "fields.npz",
+            forward=forward,
+            inverse=inverse,
+            jacobian_forward=jacobians[0],
+            jacobian_backward=jacobians[1],
+        )
+        log_jacobian = where.like(np.log(np.maximum(jacobians[0], 1e-3)))
+        self._results["log_jacobian"] = put(log_jacobian, folder / "log_jacobian.nii")
+
+
+class _FindLesionChangeInputSpec(BaseInterfaceInputSpec):
+    both = traits.Str(mandatory=True)
+    grid = traits.Str(mandatory=True)
+    fields = traits.Str(mandatory=True)
+    rule = traits.Any(mandatory=True)
+
+
+class _FindLesionChangeOutputSpec(TraitedSpec):
+    change = traits.Str(desc="lesion change labels in the halfway space, on the earlier anatomy")
+    atrophied = traits.Str(desc="earlier lesion that is fluid later")
+
+
+class FindLesionChange(SimpleInterface):
+    """Compare the lesions of both visits, the later one warped onto the earlier."""
+
+    input_spec, output_spec = _FindLesionChangeInputSpec, _FindLesionChangeOutputSpec
+
+    def _compute(self, folder: Path) -> None:
+        both, grid = get_arrays(self.inputs.both), get(self.inputs.grid)
+        rule: ChangeRule = self.inputs.rule
+        field = get_arrays(self.inputs.fields)["forward"]
+        later = {
+            name: resample(grid.like(both[f"{name}_follow"]), grid, field=field)
+            for name in ("flair", "lesions", "csf")
+        }
+        visits = (
+            Visit(both["flair_base"], both["lesions_base"] > 0.5, both["csf_base"]),
+            Visit(later["flair"], later["lesions"] > 0.5, later["csf"]),
+        )
+        brain = (both["mask_base"] > 0.5) & (both["mask_follow"] > 0.5)
+        tissue = (both["csf_base"] < 0.1) & (later["csf"] < 0.1) & brain
+        normal = tissue & ~visits[0].lesions & ~visits[1].lesions
+        z = signal_change_z(visits[0].flair, visits[1].flair, normal)
+        change = classify_change(*visits, z, brain, grid.spacing_mm[0], rule)
+        atrophied = visits[0].lesions & (later["csf"] > 0.5) & (both["csf_base"] < 0.5)
+        self._results["change"] = put(grid.like(change), folder / "change.nii")
+        self._results["atrophied"] = put(grid.like(atrophied), folder / "atrophied.nii")

@@ -1,0 +1,199 @@
+"""Last nodes of the pair workflow: endpoints, automatic checks, derivatives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from nipype.interfaces.base import BaseInterfaceInputSpec, TraitedSpec, traits
+
+from smartms_img.config import MriQcConfig
+from smartms_img.interfaces.arrays import get, get_arrays, get_mask
+from smartms_img.interfaces.base import SimpleInterface
+from smartms_img.interfaces.session_results import as_measures
+from smartms_img.io.derivatives import save_derivative, save_world_matrix
+from smartms_img.io.layout import measures_file, qc_file
+from smartms_img.io.measures import QcMetric, check, write_measures, write_qc
+from smartms_img.method import METHOD_VERSION
+from smartms_img.mri.atrophy import (
+    VolumeChange,
+    annualised_percent,
+    region_weights,
+    volume_changes,
+)
+from smartms_img.mri.geometry import resample
+from smartms_img.mri.lesion_change import ChangeRule, change_values
+from smartms_img.mri.pair_space import left_right_advantage
+from smartms_img.mri.session_measures import Value
+from smartms_img.mri.spaces import similarity_in_mask
+from smartms_img.mri.tissue import Tissue
+from smartms_img.naming import UnitKind
+from smartms_img.volume import Volume
+
+_VERSION = METHOD_VERSION[UnitKind.PAIR]
+
+
+class _MeasurePairInputSpec(BaseInterfaceInputSpec):
+    staging = traits.Str(mandatory=True)
+    stem = traits.Str(mandatory=True)
+    sessions = traits.List(traits.Str(), mandatory=True)
+    years = traits.Either(None, traits.Float(), desc="years between the visits")
+    sources = traits.List(mandatory=True)
+    both = traits.Str(mandatory=True)
+    grid = traits.Str(mandatory=True)
+    fields = traits.Str(mandatory=True)
+    change = traits.Str(mandatory=True)
+    atrophied = traits.Str(mandatory=True)
+    rule = traits.Any(mandatory=True)
+    thresholds = traits.Any(mandatory=True)
+
+
+class _MeasurePairOutputSpec(TraitedSpec):
+    measures = traits.Str()
+
+
+class MeasurePair(SimpleInterface):
+    """Write the endpoints and the automatic checks of a pair."""
+
+    input_spec, output_spec = _MeasurePairInputSpec, _MeasurePairOutputSpec
+
+    def _compute(self, folder: Path) -> None:  # noqa: ARG002 - writes to the staging folder
+        staging, stem = Path(self.inputs.staging), self.inputs.stem
+        both, fields = get_arrays(self.inputs.both), get_arrays(self.inputs.fields)
+        changes = volume_changes(
+            fields["jacobian_forward"],
+            fields["jacobian_backward"],
+            region_weights(_tissue(both, "base"), both["regions_base"]),
+            region_weights(_tissue(both, "follow"), both["regions_follow"]),
+        )
+        reference, follow = self.inputs.sessions
+        measures = as_measures(
+            self._values(changes),
+            visit=follow,
+            reference=reference,
+            method_version=_VERSION,
+            sources=self.inputs.sources,
+        )
+        write_measures(staging / measures_file(stem), measures)
+        write_qc(staging / qc_file(stem), self._checks(both, fields, changes))
+        self._results["measures"] = str(staging / measures_file(stem))
+
+    def _values(self, changes: dict[str, VolumeChange]) -> list[Value]:
+        values = [Value(name, "", change.percent) for name, change in changes.items()]
+        if self.inputs.years:
+            yearly = annualised_percent(changes["PBVC"].percent, self.inputs.years)
+            values.append(Value("PBVCY", "", yearly))
+        change, atrophied = get(self.inputs.change), get_mask(self.inputs.atrophied)
+        return values + change_values(change.data, atrophied.data, change.spacing_mm[0])
+
+    def _checks(
+        self,
+        both: dict[str, np.ndarray],
+        fields: dict[str, np.ndarray],
+        changes: dict[str, VolumeChange],
+    ) -> list[QcMetric]:
+        limits: MriQcConfig = self.inputs.thresholds
+        grid = get(self.inputs.grid)
+        inside = (both["mask_base"] > 0.5) & (both["mask_follow"] > 0.5)
+        warped = resample(grid.like(both["t1w_follow"]), grid, field=fields["forward"])
+        volumes = [float((both[f"mask_{name}"] > 0.5).sum()) for name in ("base", "follow")]
+        pbvc = changes["PBVC"]
+        return [
+            check(
+                "same_head_correlation",
+                similarity_in_mask(both["t1w_base"], both["t1w_follow"], inside),
+                at_least=limits.min_same_head_correlation,
+            ),
+            check(
+                "left_right_advantage",
+                left_right_advantage(both["t1w_base"], both["t1w_follow"], inside),
+                at_least=0.0,
+            ),
+            check(
+                "pair_correlation",
+                similarity_in_mask(both["t1w_base"], warped, inside),
+                at_least=limits.min_pair_correlation,
+            ),
+            check(
+                "brain_mask_change",
+                abs(float(np.log(volumes[1] / volumes[0]))),
+                at_most=limits.max_volume_change,
+            ),
+            check(
+                "pbvc_asymmetry",
+                abs(pbvc.forward - pbvc.backward),
+                at_most=limits.max_pbvc_asymmetry,
+            ),
+        ]
+
+
+def _tissue(both: dict[str, np.ndarray], visit: str) -> Tissue:
+    return Tissue(both[f"csf_{visit}"], both[f"grey_{visit}"], both[f"white_{visit}"])
+
+
+class _StorePairInputSpec(BaseInterfaceInputSpec):
+    staging = traits.Str(mandatory=True)
+    stem = traits.Str(mandatory=True)
+    sessions = traits.List(traits.Str(), mandatory=True)
+    seed = traits.Int(mandatory=True)
+    sources = traits.List(mandatory=True)
+    both = traits.Str(mandatory=True)
+    grid = traits.Str(mandatory=True)
+    log_jacobian = traits.Str(mandatory=True)
+    change = traits.Str(mandatory=True)
+    rule = traits.Any(mandatory=True)
+    to_base = traits.List(mandatory=True)
+    to_follow = traits.List(mandatory=True)
+
+
+class _StorePairOutputSpec(TraitedSpec):
+    stem = traits.Str()
+
+
+class StorePair(SimpleInterface):
+    """Write the derivatives of a pair with their sidecars."""
+
+    input_spec, output_spec = _StorePairInputSpec, _StorePairOutputSpec
+
+    def _compute(self, folder: Path) -> None:  # noqa: ARG002 - writes to the staging folder
+        both, grid = get_arrays(self.inputs.both), get(self.inputs.grid)
+        rule: ChangeRule = self.inputs.rule
+        for name, session in zip(("base", "follow"), self.inputs.sessions, strict=True):
+            for contrast, suffix in (("t1w", "T1w"), ("flair", "FLAIR")):
+                self._save(
+                    grid.like(both[f"{contrast}_{name}"]),
+                    f"space-halfway_desc-{session}_{suffix}",
+                    f"{suffix} of ses-{session} in the halfway space",
+                )
+        self._save(
+            get(self.inputs.log_jacobian),
+            "space-halfway_desc-logjacobian_map",
+            "Logarithm of local volume at the follow-up over that at the reference",
+        )
+        self._save(
+            get(self.inputs.change),
+            "space-halfway_desc-lesionchange_dseg",
+            f"1 new, 2 enlarging, 3 shrinking, 4 resolved; rule {rule.name}",
+            np.uint8,
+        )
+        worlds = (self.inputs.to_base, self.inputs.to_follow)
+        for session, world in zip(self.inputs.sessions, worlds, strict=True):
+            name = f"{self.inputs.stem}_from-halfway_to-{session}_mode-image_xfm.json"
+            save_world_matrix(
+                world,
+                Path(self.inputs.staging) / name,
+                source="the halfway space",
+                target=f"the T1w of ses-{session}",
+            )
+        self._results["stem"] = self.inputs.stem
+
+    def _save(self, volume: Volume, name: str, description: str, dtype: type = np.float32) -> None:
+        save_derivative(
+            volume,
+            Path(self.inputs.staging) / f"{self.inputs.stem}_{name}.nii.gz",
+            description=description,
+            sources=self.inputs.sources,
+            method_version=_VERSION,
+            seed=self.inputs.seed,
+            dtype=dtype,
+        )

@@ -1,0 +1,165 @@
+"""Snapshots of a session and of a pair, each with the note that the report reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from nipype.interfaces.base import BaseInterfaceInputSpec, TraitedSpec, traits
+
+from smartms_img.figures.brain import (
+    change_mosaic,
+    flicker,
+    map_mosaic,
+    mosaic,
+    regions_mosaic,
+    robust_window,
+)
+from smartms_img.figures.png import save_png
+from smartms_img.interfaces.arrays import get, get_arrays, get_mask
+from smartms_img.interfaces.base import SimpleInterface
+from smartms_img.io.atomic import write_json
+from smartms_img.io.layout import figure_stem
+from smartms_img.mri.atlas import Region
+from smartms_img.mri.tissue import Tissue
+
+_REGION_COLOURS: dict[int, tuple[str, str]] = {
+    Region.THALAMUS: ("thalamus", "#e6194b"),
+    Region.DEEP_GREY: ("deep grey", "#f58231"),
+    Region.MEDIAL_TEMPORAL: ("medial temporal", "#ffe119"),
+    Region.LATERAL_VENTRICLES: ("ventricles", "#4363d8"),
+    Region.BRAINSTEM: ("brainstem", "#3cb44b"),
+    Region.CEREBELLUM: ("cerebellum", "#42d4f4"),
+}
+
+
+class _SnapshotsInputSpec(BaseInterfaceInputSpec):
+    staging = traits.Str(mandatory=True)
+    stem = traits.Str(mandatory=True)
+    unit = traits.Str(mandatory=True)
+
+
+class _SnapshotsOutputSpec(TraitedSpec):
+    figures = traits.List(traits.Str())
+
+
+class _Snapshots(SimpleInterface):
+    """Knows where pictures go."""
+
+    output_spec = _SnapshotsOutputSpec
+
+    def _path(self, what: str, suffix: str = "png") -> Path:
+        return Path(self.inputs.staging) / f"{figure_stem(self.inputs.stem)}_{what}.{suffix}"
+
+    def _note(self, path: Path, title: str, alt: str, order: int) -> None:
+        note = {"title": title, "alt": alt, "unit": self.inputs.unit, "order": order}
+        write_json(path.with_suffix(".json"), note)
+        self._results.setdefault("figures", []).append(str(path))
+
+    def _save(self, picture: Any, what: str, title: str, alt: str, order: int) -> None:
+        path = self._path(what)
+        save_png(picture, path)
+        self._note(path, title, alt, order)
+
+
+class _SessionSnapshotsInputSpec(_SnapshotsInputSpec):
+    t1w = traits.Str(mandatory=True)
+    brain_mask = traits.Str(mandatory=True)
+    tissue = traits.Str(mandatory=True)
+    maps = traits.Str(mandatory=True)
+    flair = traits.Str(mandatory=True)
+    lesions = traits.Str(mandatory=True)
+    context = traits.Str(mandatory=True)
+
+
+class SessionSnapshots(_Snapshots):
+    """Brain mask, tissue and regions on the T1w, lesions on the FLAIR."""
+
+    input_spec = _SessionSnapshotsInputSpec
+
+    def _compute(self, folder: Path) -> None:  # noqa: ARG002 - writes to the staging folder
+        t1w, mask = get(self.inputs.t1w), get_mask(self.inputs.brain_mask).data
+        tissue = Tissue(**get_arrays(self.inputs.tissue)).labels
+        shown: dict[str, Any] = {
+            "spacing_mm": t1w.spacing_mm,
+            "brain": mask,
+            "window": robust_window(t1w.data, mask),
+        }
+        title = "Brain mask on the T1w"
+        picture = mosaic(t1w.data, {"brain": (mask, "#e6194b")}, title=title, **shown)
+        self._save(picture, "mask", title, "T1w slices with the outline of the brain mask", 10)
+        outlines = {"grey": (tissue >= 2, "#3cb44b"), "white": (tissue == 3, "#ffe119")}
+        title = "Tissue on the T1w"
+        picture = mosaic(t1w.data, outlines, title=title, **shown)
+        self._save(picture, "tissue", title, "T1w slices with outlines of grey and white", 20)
+        regions = get_arrays(self.inputs.maps)["regions"]
+        title = "Regions on the T1w"
+        picture = regions_mosaic(t1w.data, regions, _REGION_COLOURS, title=title, **shown)
+        self._save(picture, "regions", title, "T1w slices with regions in colour", 30)
+        self._lesions()
+
+    def _lesions(self) -> None:
+        flair, lesions = get(self.inputs.flair), get_mask(self.inputs.lesions).data
+        brain = get_arrays(self.inputs.context)["mask"] > 0.5
+        title = "Lesions on the FLAIR"
+        picture = mosaic(
+            flair.data,
+            {"lesion": (lesions, "#e6194b")},
+            spacing_mm=flair.spacing_mm,
+            title=title,
+            brain=brain,
+            n_slices=18,
+        )
+        self._save(picture, "lesions", title, "FLAIR slices with outlines of lesions", 40)
+
+
+class _PairSnapshotsInputSpec(_SnapshotsInputSpec):
+    halfway = traits.Str(mandatory=True, desc="both visits in the halfway space")
+    log_jacobian = traits.Str(mandatory=True)
+    change = traits.Str(mandatory=True)
+    names = traits.List(traits.Str(), mandatory=True)
+
+
+class PairSnapshots(_Snapshots):
+    """Flicker of both visits, log-Jacobian, lesion change."""
+
+    input_spec = _PairSnapshotsInputSpec
+
+    def _compute(self, folder: Path) -> None:  # noqa: ARG002 - writes to the staging folder
+        both, jacobian = get_arrays(self.inputs.halfway), get(self.inputs.log_jacobian)
+        brain, spacing = both["mask"] > 0, jacobian.spacing_mm
+        names = (self.inputs.names[0], self.inputs.names[1])
+        title, path = "Both visits in the halfway space", self._path("flicker", "webp")
+        flicker(
+            both["t1w_base"],
+            both["t1w_follow"],
+            path,
+            spacing_mm=spacing,
+            names=names,
+            title=title,
+            brain=brain,
+        )
+        self._note(path, title, "T1w of both visits shown in turn", 50)
+        title = "Local volume change"
+        picture = map_mosaic(
+            both["t1w_base"],
+            100.0 * (np.exp(jacobian.data) - 1.0),
+            brain,
+            limits=(-10.0, 10.0),
+            label="change, %",
+            spacing_mm=spacing,
+            title=title,
+        )
+        self._save(picture, "jacobian", title, "Map of local volume change on the T1w", 60)
+        title = "Lesion change on the FLAIR"
+        picture = change_mosaic(
+            both["flair_base"],
+            both["flair_follow"],
+            get(self.inputs.change).data,
+            spacing_mm=spacing,
+            names=names,
+            title=title,
+            brain=brain,
+        )
+        self._save(picture, "change", title, "FLAIR of both visits with changed lesions", 70)

@@ -1,0 +1,130 @@
+"""Node of the subject workflow: what needs both eyes of a visit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nipype.interfaces.base import BaseInterfaceInputSpec, TraitedSpec, traits
+
+from smartms_img.catalogue import BOTH_EYES, CATALOGUE, Endpoint
+from smartms_img.config import OctConfig
+from smartms_img.errors import ConfigurationError
+from smartms_img.interfaces.base import SimpleInterface
+from smartms_img.io.layout import measures_file, subject_stem
+from smartms_img.io.measures import Measure, read_measures, write_measures
+from smartms_img.io.participants import read_participants
+from smartms_img.method import METHOD_VERSION
+from smartms_img.naming import Eye, UnitKind
+from smartms_img.oct.both_eyes import (
+    THRESHOLD_SETS,
+    Combined,
+    EyeValue,
+    ThresholdSet,
+    inter_eye_difference,
+    mean_of_eyes,
+)
+
+_LOCATION = {"IEDRNFL": "G", "IEDGCIP": "M6"}
+_Found = dict[tuple[str, str, str, Eye], Measure]
+
+
+class _CombineEyesInputSpec(BaseInterfaceInputSpec):
+    bids = traits.Str(mandatory=True, desc="dataset, for participants.tsv")
+    subject = traits.Str(mandatory=True)
+    visits = traits.List(traits.Str(), mandatory=True, desc="session labels in order")
+    measure_files = traits.List(traits.Str(), mandatory=True, desc="of the eye units")
+    config = traits.Any(mandatory=True, desc="OctConfig")
+    staging = traits.Str(mandatory=True)
+
+
+class _CombineEyesOutputSpec(TraitedSpec):
+    measures = traits.Str(desc="measures file")
+
+
+class CombineEyes(SimpleInterface):
+    """Write inter-eye differences and means of both eyes of every visit."""
+
+    input_spec, output_spec = _CombineEyesInputSpec, _CombineEyesOutputSpec
+
+    def _compute(self, folder: Path) -> None:  # noqa: ARG002 - the result goes to staging
+        config: OctConfig = self.inputs.config
+        rule = _rule(config)
+        affected: frozenset[Eye] = frozenset()
+        if config.exclude_optic_neuritis:
+            known = read_participants(Path(self.inputs.bids)).optic_neuritis
+            affected = known.get(self.inputs.subject, affected)
+        found = self._found()
+        measures = []
+        for visit in self.inputs.visits:
+            for item in CATALOGUE.values():
+                if item.kind is UnitKind.SUBJECT and item.paramcd in _LOCATION:
+                    measures.append(_difference(item, visit, found, rule))
+                for loc in item.both_eyes_at:
+                    measures.append(_mean(item, loc, visit, found, affected))
+        path = Path(self.inputs.staging) / measures_file(subject_stem(self.inputs.subject))
+        write_measures(path, measures)
+        self._results["measures"] = str(path)
+
+    def _found(self) -> _Found:
+        return {
+            (measure.PARAMCD, measure.LOC, measure.visit, Eye(measure.LAT)): measure
+            for file in self.inputs.measure_files
+            for measure in read_measures(Path(file))
+        }
+
+
+def _rule(config: OctConfig) -> ThresholdSet:
+    if config.inter_eye_thresholds not in THRESHOLD_SETS:
+        known = ", ".join(THRESHOLD_SETS)
+        problem = f"unknown inter_eye_thresholds '{config.inter_eye_thresholds}'"
+        raise ConfigurationError(problem, f"Write one of {known}")
+    return THRESHOLD_SETS[config.inter_eye_thresholds]
+
+
+def _difference(item: Endpoint, visit: str, found: _Found, rule: ThresholdSet) -> Measure:
+    source = item.derived_from
+    threshold = rule.rnfl_um if source == "RNFL" else rule.gcipl_um
+    eyes = _eyes(source, _LOCATION[item.paramcd], visit, found)
+    combined = inter_eye_difference(_values(eyes), threshold, rule.name)
+    return _measure(item, "", "", visit, (combined, eyes, rule.name))
+
+
+def _mean(
+    item: Endpoint, loc: str, visit: str, found: _Found, affected: frozenset[Eye]
+) -> Measure:
+    eyes = _eyes(item.paramcd, loc, visit, found)
+    return _measure(
+        item, loc, BOTH_EYES, visit, (mean_of_eyes(_values(eyes), affected), eyes, "mean of eyes")
+    )
+
+
+def _eyes(paramcd: str, loc: str, visit: str, found: _Found) -> dict[Eye, Measure]:
+    keys = {eye: (paramcd, loc, visit, eye) for eye in Eye}
+    return {eye: found[key] for eye, key in keys.items() if key in found}
+
+
+def _values(eyes: dict[Eye, Measure]) -> dict[Eye, EyeValue]:
+    return {eye: EyeValue(measure.value, measure.reason) for eye, measure in eyes.items()}
+
+
+def _measure(
+    item: Endpoint,
+    loc: str,
+    lat: str,
+    visit: str,
+    result: tuple[Combined, dict[Eye, Measure], str],
+) -> Measure:
+    combined, eyes, rule = result
+    sources = [file for eye in combined.used if eye in eyes for file in eyes[eye].source]
+    return Measure(
+        PARAMCD=item.paramcd,
+        value=combined.value,
+        unit=item.unit,
+        method=f"{item.method}: {rule}",
+        method_version=METHOD_VERSION[UnitKind.SUBJECT],
+        visit=visit,
+        LOC=loc,
+        LAT=lat,
+        source=tuple(sources),
+        reason=combined.reason,
+    )

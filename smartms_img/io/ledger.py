@@ -1,0 +1,120 @@
+"""The ledger: one small JSON file an attempt; the state of a unit is derived from it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from smartms_img.io.atomic import sha256, write_json
+
+Cause = Literal["", "bad-input", "measurement-error", "python-error", "killed"]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt at one unit.
+
+    Attributes
+    ----------
+    unit, number : str, int
+        Unit id, and the count of its attempts so far, from 1.
+    state : {'done', 'failed'}
+        How it ended.
+    cause, reason : str
+        Kind of failure and one line for the user; empty when done.
+    host, pid : str, int
+        Where it ran.
+    started, ended : str
+        UTC, ISO 8601.
+    exit_code : int
+        Exit code of the process; minus the signal's number where a signal ended it.
+    max_rss_mb, cpu_s : float
+        Peak resident memory in MiB, and processor time in seconds.
+    seed : int
+        Random seed of ANTs.
+    versions : dict of str to str
+        Versions of smartms and of what computes the numbers.
+    row_hash, config_sha256, method_version : str
+        Digest of the plan row, digest of the part of the configuration that the unit reads, and
+        version of its method.
+    inputs : dict of str to str
+        SHA-256 by input: raw files relative to the dataset; outputs of other units as
+        ``bids::<path relative to the output directory>``; table cells as ``<table>#<row>``.
+    outputs : dict of str to str
+        SHA-256 by file, relative to the output directory.
+    """
+
+    unit: str
+    number: int
+    state: Literal["done", "failed"]
+    cause: Cause
+    reason: str
+    host: str
+    pid: int
+    started: str
+    ended: str
+    exit_code: int
+    max_rss_mb: float
+    cpu_s: float
+    seed: int
+    versions: dict[str, str]
+    row_hash: str
+    config_sha256: str
+    method_version: str
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock time of the attempt."""
+        span = datetime.fromisoformat(self.ended) - datetime.fromisoformat(self.started)
+        return span.total_seconds()
+
+
+def unit_folder(out: Path, unit_id: str) -> Path:
+    """Return the ledger folder of a unit."""
+    return out / "ledger" / unit_id
+
+
+def attempt_files(out: Path, unit_id: str) -> list[Path]:
+    """Return the attempts of a unit, oldest first."""
+    return sorted(unit_folder(out, unit_id).glob("attempt-[0-9][0-9][0-9][0-9].json"))
+
+
+def latest_attempt(out: Path, unit_id: str) -> Attempt | None:
+    """Return the last attempt at a unit, or None if there was none."""
+    files = attempt_files(out, unit_id)
+    return _read(files[-1]) if files else None
+
+
+def latest_done(out: Path, unit_id: str) -> Attempt | None:
+    """Return the last attempt at a unit that succeeded, or None."""
+    attempts = (_read(file) for file in reversed(attempt_files(out, unit_id)))
+    return next((attempt for attempt in attempts if attempt.state == "done"), None)
+
+
+def next_number(out: Path, unit_id: str) -> int:
+    """Return the number of the next attempt at a unit."""
+    files = attempt_files(out, unit_id)
+    return int(files[-1].stem.removeprefix("attempt-")) + 1 if files else 1
+
+
+def write_attempt(out: Path, attempt: Attempt) -> None:
+    """Write an attempt atomically."""
+    name = f"attempt-{attempt.number:04d}.json"
+    write_json(unit_folder(out, attempt.unit) / name, asdict(attempt))
+
+
+def outputs_intact(out: Path, attempt: Attempt) -> bool:
+    """Tell whether every output of an attempt is there with the content it had."""
+    return all(
+        (out / relative).is_file() and sha256(out / relative) == digest
+        for relative, digest in attempt.outputs.items()
+    )
+
+
+def _read(path: Path) -> Attempt:
+    return Attempt(**json.loads(path.read_text(encoding="utf-8")))

@@ -1,0 +1,83 @@
+"""Boundaries and landmarks of an OCT scan on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smartms_img.io.atomic import atomic_path
+from smartms_img.io.oct_model import OctScan
+
+Rows = Mapping[str, NDArray[np.float64]]
+
+
+def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write named arrays as a compressed ``.npz``; the same arrays give the same bytes."""
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **dict(arrays))
+
+
+def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Read what :func:`save_arrays` wrote."""
+    with np.load(path, allow_pickle=False) as content:
+        return {name: content[name] for name in content.files}
+
+
+def layers_document(
+    scan: OctScan, rows: Rows, confidence: Rows, extra: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Describe the boundaries of a scan for the JSON beside ``layers.npz``.
+
+    Parameters
+    ----------
+    scan : OctScan
+    rows, confidence : mapping of str to ndarray, shape (n_bscans, ascans)
+        Boundaries (px of the input picture) and their confidence.
+    extra : mapping
+        Further entries, such as thicknesses.
+
+    Returns
+    -------
+    dict
+        Spacing, device and, for each boundary, rows in px and depths in um from the upper edge of
+        the picture, a list for each B-scan, null where unknown.
+    """
+    return {
+        "Description": "Retinal boundaries: row positions from the upper edge of the picture",
+        "pattern": scan.pattern.value,
+        "laterality": scan.laterality.value,
+        "device": scan.device,
+        "software": scan.software,
+        "quality_db": _number(scan.quality_db),
+        "frames_averaged": scan.frames_averaged,
+        "axial_um": _number(scan.axial_um),
+        "ascan_um": _number(scan.ascan_um),
+        "bscan_um": _number(scan.bscan_um),
+        "ring_diameter_mm": _number(scan.ring_diameter_mm),
+        "bscans": scan.bscans.shape[0],
+        "ascans": scan.bscans.shape[2],
+        **extra,
+        "boundaries": _curves(rows, scan.axial_um),
+        "device_boundaries": _curves(scan.device_layers, scan.axial_um),
+        "confidence": {name: _list(values) for name, values in confidence.items()},
+    }
+
+
+def _curves(rows: Rows, axial_um: float) -> dict[str, dict[str, Any]]:
+    return {
+        name: {"px": _list(curve), "um": _list(curve * axial_um)} for name, curve in rows.items()
+    }
+
+
+def _list(values: NDArray[np.float64]) -> list[list[float | None]]:
+    return [
+        [None if np.isnan(value) else round(float(value), 3) for value in row] for row in values
+    ]
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None else round(float(value), 6)

@@ -1,0 +1,166 @@
+"""Reader of B-scan pictures (PNG, TIFF, NIfTI, or a folder of them) with a JSON sidecar."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageSequence
+
+from smartms_img.errors import InputError
+from smartms_img.io.oct_model import Fundus, OctScan, ScanPattern
+from smartms_img.naming import Eye
+
+PICTURES = (".png", ".tif", ".tiff")
+NIFTI = (".nii", ".nii.gz")
+REQUIRED = ("pattern", "laterality", "axial_um", "ascan_um")
+RING_TOLERANCE = 0.02
+
+
+def read_picture(path: Path) -> OctScan:
+    """Read a picture or a folder of pictures; a folder is a volume in name order.
+
+    Raises
+    ------
+    InputError
+        If the sidecar is missing or incomplete, or a picture is damaged or of another size.
+    """
+    sidecar = _sidecar(path)
+    pattern = ScanPattern(sidecar["pattern"])
+    bscans = _scaled(_pixels(path), path.name)
+    if pattern is not ScanPattern.VOLUME and len(bscans) != 1:
+        problem = f"holds {len(bscans)} B-scans but its sidecar says '{pattern}'"
+        raise InputError(problem, "Correct 'pattern'", file=path.name)
+    if pattern is ScanPattern.VOLUME and sidecar.get("bscan_um") is None and len(bscans) > 1:
+        raise InputError("volume without 'bscan_um'", "Add it to the sidecar", file=path.name)
+    ascan_um = float(sidecar["ascan_um"])
+    return OctScan(
+        pattern=pattern,
+        laterality=Eye(sidecar["laterality"]),
+        bscans=bscans,
+        axial_um=float(sidecar["axial_um"]),
+        ascan_um=ascan_um,
+        bscan_um=_number(sidecar, "bscan_um"),
+        ring_diameter_mm=_ring_diameter(sidecar, bscans.shape[2], ascan_um, path.name),
+        fundus=_fundus(path, sidecar),
+        device=str(sidecar.get("device", "")),
+        software=str(sidecar.get("software", "")),
+        quality_db=_number(sidecar, "quality_db"),
+        frames_averaged=int(sidecar["frames"]) if sidecar.get("frames") else None,
+    )
+
+
+def sidecar_path(path: Path) -> Path:
+    """Return the sidecar of a picture or folder.
+
+    >>> sidecar_path(Path("a/x_oct.nii.gz")).as_posix()
+    'a/x_oct.json'
+    """
+    name = path.name
+    for suffix in sorted((*PICTURES, *NIFTI), key=len, reverse=True):
+        if name.lower().endswith(suffix):
+            name = name[: -len(suffix)]
+            break
+    return path.with_name(f"{name}.json")
+
+
+def _sidecar(path: Path) -> dict[str, Any]:
+    file = sidecar_path(path)
+    remedy = f"Write {file.name} with {', '.join(REQUIRED)}"
+    try:
+        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError("has no sidecar", remedy, file=path.name) from None
+    except (OSError, ValueError):
+        raise InputError("sidecar is not JSON", remedy, file=file.name) from None
+    missing = [key for key in REQUIRED if not isinstance(content, dict) or key not in content]
+    if missing:
+        raise InputError(f"sidecar lacks {', '.join(missing)}", remedy, file=file.name)
+    for key, choices in (("pattern", list(ScanPattern)), ("laterality", list(Eye))):
+        if content[key] not in choices:
+            problem = f"sidecar has {key} {content[key]!r}"
+            raise InputError(problem, f"Write one of {', '.join(choices)}", file=file.name)
+    for key in ("axial_um", "ascan_um", "bscan_um", "ring_diameter_mm"):
+        value = content.get(key)
+        if value is not None and not (isinstance(value, int | float) and value > 0):
+            problem = f"sidecar has {key} {value!r}"
+            raise InputError(problem, "Write a positive number", file=file.name)
+    return content
+
+
+def _number(sidecar: dict[str, Any], key: str) -> float | None:
+    return None if sidecar.get(key) is None else float(sidecar[key])
+
+
+def _ring_diameter(
+    sidecar: dict[str, Any], ascans: int, ascan_um: float, file: str
+) -> float | None:
+    """Diameter that the sidecar gives, which must agree with the length of the circle."""
+    if sidecar["pattern"] != ScanPattern.RING:
+        return None
+    from_length = ascans * ascan_um / 1000 / np.pi
+    stated = _number(sidecar, "ring_diameter_mm")
+    if stated is not None and abs(stated / from_length - 1) > RING_TOLERANCE:
+        problem = f"ring_diameter_mm {stated:g} contradicts {ascans} A-scans of {ascan_um:g} um"
+        raise InputError(problem, "Correct the sidecar", file=file)
+    return float(from_length if stated is None else stated)
+
+
+def _pixels(path: Path) -> list[NDArray[Any]]:
+    if not path.is_dir():
+        return _frames(path)
+    pages = sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURES)
+    if not pages:
+        raise InputError("folder holds no PNG or TIFF", "Add the B-scans", file=path.name)
+    return [frame for page in pages for frame in _frames(page)]
+
+
+def _frames(path: Path) -> list[NDArray[Any]]:
+    remedy = "Export the picture again"
+    if path.name.lower().endswith(NIFTI):
+        try:
+            volume = np.asarray(nib.nifti1.load(path).dataobj)
+        except (OSError, ValueError, EOFError, nib.filebasedimages.ImageFileError):
+            raise InputError("is no readable NIfTI", remedy, file=path.name) from None
+        if volume.ndim == 2:
+            volume = volume[..., None]
+        if volume.ndim != 3:
+            raise InputError(f"has {volume.ndim} dimensions", "Give 2 or 3", file=path.name)
+        # NIfTI axes are A-scan, row, B-scan, so that a viewer shows a B-scan upright.
+        return [volume[:, :, k].T for k in range(volume.shape[2])]
+    try:
+        with Image.open(path) as picture:
+            return [_grey(frame) for frame in ImageSequence.Iterator(picture)]
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        raise InputError("is no readable picture", remedy, file=path.name) from None
+
+
+def _grey(frame: Image.Image) -> NDArray[Any]:
+    return np.asarray(frame if frame.mode in ("L", "I;16", "I", "F") else frame.convert("L"))
+
+
+def _scaled(frames: list[NDArray[Any]], file: str) -> NDArray[np.float32]:
+    if len({frame.shape for frame in frames}) != 1:
+        raise InputError("B-scans differ in size", "Keep one size", file=file)
+    stack = np.stack(frames)
+    if np.issubdtype(stack.dtype, np.integer):
+        top = 255.0 if stack.max() <= 255 else 65535.0
+    else:
+        stack = np.nan_to_num(stack, nan=0.0, posinf=0.0, neginf=0.0)
+        top = 1.0 if stack.max() <= 1 else float(stack.max())
+    if stack.max() <= 0:
+        raise InputError("is empty (all pixels are 0)", "Export it again", file=file)
+    return np.clip(stack / top, 0, 1).astype(np.float32)
+
+
+def _fundus(path: Path, sidecar: dict[str, Any]) -> Fundus | None:
+    """Fundus of the sidecar: {"file": ..., "row_mm": ..., "column_mm": ...}."""
+    entry = sidecar.get("fundus")
+    if not isinstance(entry, dict) or not {"file", "row_mm", "column_mm"} <= entry.keys():
+        return None
+    image = _frames(path.with_name(Path(str(entry["file"])).name))[0]
+    return Fundus(image.astype(np.uint8), (float(entry["row_mm"]), float(entry["column_mm"])))

@@ -1,0 +1,110 @@
+"""Files of the tables: the same table is always the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from smartms_img.catalogue import endpoint
+from smartms_img.io.atomic import atomic_path, write_json, write_text
+from smartms_img.io.layout import qc_file
+from smartms_img.io.measures import QcMetric, read_qc
+from smartms_img.io.plan_table import PlanRow
+from smartms_img.tables.columns import COLUMNS, PERCENT_DECIMALS, YEAR_DECIMALS
+from smartms_img.tables.dictionary import data_dictionary
+
+_ARROW = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64()}
+_IN_UNIT_OF_ENDPOINT = ("AVAL", "BASE", "CHG")
+_DECIMALS = {"PCHG": PERCENT_DECIMALS, "INTERVAL": YEAR_DECIMALS}
+QC_COLUMNS = (
+    "unit",
+    "kind",
+    "subject",
+    "session",
+    "reference",
+    "eye",
+    "scan",
+    "metric",
+    "value",
+    "threshold",
+    "status",
+    "reason",
+    "scope",
+)
+
+
+def write_endpoints(folder: Path, table: pd.DataFrame) -> None:
+    """Write ``endpoints.tsv``, its data dictionary, and ``endpoints.parquet``.
+
+    In the text table a missing value is an empty cell, AVAL, BASE and CHG have the decimals of
+    the catalogue, and lines end with LF.
+    """
+    records = table.to_dict("records")
+    names = [column.name for column in COLUMNS]
+    lines = [names, *([_cell(record, name) for name in names] for record in records)]
+    write_text(folder / "endpoints.tsv", _tsv(lines))
+    write_json(folder / "endpoints.json", data_dictionary())
+    _write_parquet(folder / "endpoints.parquet", table)
+
+
+def write_qc_table(folder: Path, out: Path, plan: Sequence[PlanRow]) -> None:
+    """Write ``qc.tsv``: one row a metric of every unit that has QC metrics, in plan order."""
+    lines: list[Sequence[str]] = [QC_COLUMNS]
+    for row in plan:
+        path = out / qc_file(row.stem)
+        if row.status == "runnable" and path.is_file():
+            lines += [_qc_line(row, metric) for metric in read_qc(path)]
+    write_text(folder / "qc.tsv", _tsv(lines))
+
+
+def _cell(record: Mapping[Hashable, Any], name: str) -> str:
+    value = record[name]
+    if pd.isna(value):
+        return ""
+    if not isinstance(value, float):
+        return str(value)
+    if name in _IN_UNIT_OF_ENDPOINT:
+        return f"{value:.{endpoint(str(record['PARAMCD'])).precision}f}"
+    return f"{value:.{_DECIMALS[name]}f}" if name in _DECIMALS else f"{value:.6g}"
+
+
+def _qc_line(row: PlanRow, metric: QcMetric) -> list[str]:
+    cells = [
+        row.unit,
+        row.kind.value,
+        row.subject,
+        row.session,
+        row.reference,
+        row.eye.value if row.eye else "",
+        row.scan.value if row.scan else "",
+        metric.metric,
+        "" if metric.value is None else f"{metric.value:.9g}",
+        metric.threshold,
+        metric.status.value,
+        metric.reason,
+        ";".join(metric.scope),
+    ]
+    return [" ".join(cell.split()) for cell in cells]
+
+
+def _tsv(lines: Sequence[Sequence[str]]) -> str:
+    return "".join("\t".join(line) + "\n" for line in lines)
+
+
+def _write_parquet(path: Path, table: pd.DataFrame) -> None:
+    schema = pa.schema([(column.name, _ARROW[column.kind]) for column in COLUMNS])
+    arrays = [pa.array(table[field.name], type=field.type, from_pandas=True) for field in schema]
+    with atomic_path(path) as temporary:
+        pq.write_table(
+            pa.Table.from_arrays(arrays, schema=schema),
+            temporary,
+            version="2.6",
+            compression="zstd",
+            compression_level=3,
+            store_schema=False,
+        )

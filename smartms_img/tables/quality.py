@@ -1,0 +1,83 @@
+"""QCSTAT and QCREAS of a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from smartms_img.catalogue import PlannedKey
+from smartms_img.io.decisions import Decision
+from smartms_img.io.measures import Measure
+from smartms_img.naming import QcStatus, UnitKind
+from smartms_img.tables.evidence import SubjectEvidence, UnitEvidence
+
+_NO_CHECK = "no quality check"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Quality of one value: QCSTAT and QCREAS."""
+
+    status: QcStatus
+    reason: str
+
+
+def verdict(
+    evidence: SubjectEvidence, key: PlannedKey, unit: UnitEvidence, measure: Measure
+) -> Verdict:
+    """Return the verdict on a value that exists.
+
+    A value of a session, a pair or an eye has the verdict of its own unit. A value of both eyes
+    has those of the eyes that it was computed from, and of the subject unit where that was
+    decided about: one failure fails it, then one pending verdict leaves it pending.
+    """
+    decisions = [_named(_decision(evidence, unit, key.paramcd), "")]
+    if unit.row.kind is UnitKind.SUBJECT:
+        source = key.endpoint.derived_from or key.paramcd
+        own = decisions if decisions[0].decided_by else []
+        eyes = eyes_of(evidence, key, measure.source)
+        decisions = own + [_named(_decision(evidence, eye, source), _eye(eye)) for eye in eyes]
+    return _worst(decisions or [Decision(unit.row.unit, QcStatus.PENDING, _NO_CHECK, "")])
+
+
+def eyes_of(
+    evidence: SubjectEvidence, key: PlannedKey, files: tuple[str, ...] = ()
+) -> list[UnitEvidence]:
+    """Return the eye units of a key's visit and scan: those that read ``files``, else all."""
+    at_visit = [
+        unit
+        for unit in evidence.units.values()
+        if unit.row.kind is UnitKind.EYE
+        and unit.row.session == key.visit
+        and unit.row.scan is key.endpoint.scan
+    ]
+    used = [unit for unit in at_visit if set(unit.row.inputs) & set(files)]
+    return used or at_visit
+
+
+def _eye(unit: UnitEvidence) -> str:
+    return unit.row.eye.value if unit.row.eye else ""
+
+
+def _decision(evidence: SubjectEvidence, unit: UnitEvidence, paramcd: str) -> Decision:
+    """Return the decision on one endpoint of a unit: its own, or the unit's, or pending."""
+    of_unit = [decision for decision in evidence.decisions if decision.unit == unit.row.unit]
+    for wanted in (paramcd, ""):
+        for decision in of_unit:
+            if decision.paramcd == wanted:
+                return decision
+    return Decision(unit.row.unit, QcStatus.PENDING, _NO_CHECK, "")
+
+
+def _named(decision: Decision, whom: str) -> Decision:
+    who = f" ({decision.decided_by})" if decision.decided_by else ""
+    reason = f"{whom}: {decision.reason}{who}" if whom else f"{decision.reason}{who}"
+    return Decision(decision.unit, decision.status, reason, decision.decided_by, decision.paramcd)
+
+
+def _worst(decisions: list[Decision]) -> Verdict:
+    for status in (QcStatus.FAIL, QcStatus.PENDING, QcStatus.NOTRUN, QcStatus.PASS):
+        reasons = [decision.reason for decision in decisions if decision.status is status]
+        if reasons:
+            shown = QcStatus.PENDING if status is QcStatus.NOTRUN else status
+            return Verdict(shown, "; ".join(dict.fromkeys(reasons)))
+    raise AssertionError("a value without any decision")

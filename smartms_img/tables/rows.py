@@ -1,0 +1,187 @@
+"""Rows of the endpoint table of one subject."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from smartms_img.catalogue import BOTH_EYES, PlannedKey, known_errors, planned_keys
+from smartms_img.config import StudyConfig, study_digest
+from smartms_img.naming import QcStatus, UnitKind
+from smartms_img.tables.columns import PERCENT_DECIMALS, YEAR_DECIMALS
+from smartms_img.tables.evidence import SubjectEvidence
+from smartms_img.tables.observation import Observation, observe
+
+DAYS_PER_YEAR = 365.25
+
+Number = TypeVar("Number", int, float)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row; the fields are the columns of :data:`smartms_img.tables.columns.COLUMNS`."""
+
+    STUDYID: str
+    USUBJID: str
+    AVISIT: str
+    AVISITN: int
+    ADY: int | None
+    PARCAT1: str
+    PARAMCD: str
+    PARAM: str
+    LOC: str
+    LAT: str
+    AVAL: float | None
+    AVALU: str
+    AVALERR: float | None
+    BASE: float | None
+    CHG: float | None
+    PCHG: float | None
+    ABLFL: str
+    ANL01FL: str
+    QCSTAT: str
+    QCREAS: str
+    METHOD: str
+    METHODVR: str
+    INTERVAL: float | None
+    SRCFILE: str
+    SRCSHA256: str
+    CFGSHA256: str
+    BASETYPE: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """Change of a value from the baseline: BASE, CHG, PCHG, ABLFL, and why CHG is missing."""
+
+    base: float | None = None
+    chg: float | None = None
+    pchg: float | None = None
+    ablfl: str = ""
+    note: str = ""
+
+
+def subject_rows(evidence: SubjectEvidence, config: StudyConfig) -> list[Row]:
+    """Return every planned row of a subject, in the order of the plan of values.
+
+    Raises
+    ------
+    InputError
+        If a unit measured something that is not planned.
+    """
+    observed = observe(evidence, planned_keys(config))
+    baselines = {
+        (item.key.paramcd, item.key.loc, item.key.lat): item
+        for item in observed
+        if item.key.visit == config.baseline
+    }
+    digest = study_digest(config)
+    rows = []
+    for item in observed:
+        baseline = baselines.get((item.key.paramcd, item.key.loc, item.key.lat))
+        rows.append(_row(evidence, config, item, change_from(item, baseline), digest))
+    return rows
+
+
+def change_from(item: Observation, baseline: Observation | None) -> Change:
+    """Return the change of a value from its baseline.
+
+    BASE is the baseline value whatever its quality. CHG and PCHG exist on other visits' rows
+    only, and only from a baseline that passed QC: a row that is analysed must not carry a
+    number made from one that is not.
+    """
+    is_pair = item.key.endpoint.kind is UnitKind.PAIR
+    if is_pair or baseline is None or baseline.value is None:
+        return Change()
+    if item is baseline:
+        return Change(base=baseline.value, ablfl="Y")
+    if item.value is None:
+        return Change(base=baseline.value)
+    if baseline.verdict.status is not QcStatus.PASS:
+        note = f"no change: QC of the baseline is {baseline.verdict.status}"
+        return Change(base=baseline.value, note=note)
+    chg = round(item.value - baseline.value, item.key.endpoint.precision) + 0.0
+    pchg = round(100 * chg / baseline.value, PERCENT_DECIMALS) + 0.0 if baseline.value else None
+    return Change(baseline.value, chg, pchg)
+
+
+def study_day(day: int, baseline_day: int) -> int:
+    """Return ADY as in CDISC: the day of the baseline is 1, the day before it is -1.
+
+    >>> study_day(203, 0), study_day(0, 0), study_day(-1, 0)
+    (204, 1, -1)
+    """
+    elapsed = day - baseline_day
+    return elapsed + 1 if elapsed >= 0 else elapsed
+
+
+def years_since(day: int, start_day: int) -> float:
+    """Return years of 365.25 days, rounded as the table writes them.
+
+    >>> years_since(203, 0)
+    0.5558
+    """
+    return round((day - start_day) / DAYS_PER_YEAR, YEAR_DECIMALS)
+
+
+def _row(
+    evidence: SubjectEvidence,
+    config: StudyConfig,
+    item: Observation,
+    change: Change,
+    digest: str,
+) -> Row:
+    key, endpoint = item.key, item.key.endpoint
+    visits = {visit.label: visit for visit in config.visits}
+    reference = key.reference or config.baseline
+    analysed = item.value is not None and item.verdict.status is QcStatus.PASS
+    return Row(
+        STUDYID=config.study_id,
+        USUBJID=f"{config.study_id}-{evidence.subject}",
+        AVISIT=visits[key.visit].name,
+        AVISITN=visits[key.visit].number,
+        ADY=_known(study_day, evidence.days, key.visit, config.baseline),
+        PARCAT1=endpoint.category.value,
+        PARAMCD=key.paramcd,
+        PARAM=endpoint.param,
+        LOC=key.loc,
+        LAT=key.lat,
+        AVAL=item.value,
+        AVALU=item.unit,
+        AVALERR=_error_of(key),
+        BASE=change.base,
+        CHG=change.chg,
+        PCHG=change.pchg,
+        ABLFL=change.ablfl,
+        ANL01FL="Y" if analysed else "",
+        QCSTAT=item.verdict.status.value,
+        QCREAS=_one_line("; ".join(part for part in (item.verdict.reason, change.note) if part)),
+        METHOD=_one_line(item.method),
+        METHODVR=item.method_version,
+        INTERVAL=_known(years_since, evidence.days, key.visit, reference),
+        SRCFILE=";".join(item.sources),
+        SRCSHA256=";".join(item.source_sha256),
+        CFGSHA256=item.config_sha256 or digest,
+        BASETYPE=visits[reference].name,
+    )
+
+
+def _known(
+    function: Callable[[int, int], Number], days: Mapping[str, int], visit: str, start: str
+) -> Number | None:
+    """Apply a function to the days of a visit and of its start, if both are known."""
+    if visit not in days or start not in days:
+        return None
+    return function(days[visit], days[start])
+
+
+def _error_of(key: PlannedKey) -> float | None:
+    """Return the known error of a single measurement; a mean of both eyes has another one."""
+    error = known_errors().get((key.paramcd, key.loc))
+    return error.sd if error and key.lat != BOTH_EYES else None
+
+
+def _one_line(text: str) -> str:
+    """Return text without the tabs and line ends that would break a table."""
+    return " ".join(text.split())

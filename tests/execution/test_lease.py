@@ -1,0 +1,61 @@
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from smartms_img.execution.lease import (
+    EXPIRES_S,
+    UnitBusyError,
+    lease,
+    lease_file,
+    live_lease,
+    release_dead,
+)
+
+UNIT = "sub-01_ses-M00_mri"
+
+
+def test_a_second_live_attempt_is_fenced(tmp_path: Path) -> None:
+    with lease(tmp_path, UNIT):
+        held = live_lease(tmp_path, UNIT)
+        assert held is not None
+        assert held.pid == os.getpid()
+        with pytest.raises(UnitBusyError, match=f"process {os.getpid()}"), lease(tmp_path, UNIT):
+            pass
+    assert live_lease(tmp_path, UNIT) is None
+
+
+def test_the_lease_of_a_dead_process_does_not_hold(tmp_path: Path) -> None:
+    code = (
+        "import os, sys; from pathlib import Path; from smartms_img.execution.lease import lease\n"
+        f"with lease(Path(sys.argv[1]), '{UNIT}'): os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    assert lease_file(tmp_path, UNIT).is_file()
+    assert live_lease(tmp_path, UNIT) is None
+    with lease(tmp_path, UNIT):
+        assert live_lease(tmp_path, UNIT) is not None
+
+
+def test_a_process_id_that_was_given_again_does_not_hold(tmp_path: Path) -> None:
+    with lease(tmp_path, UNIT):
+        path = lease_file(tmp_path, UNIT)
+        content = json.loads(path.read_text())
+        path.write_text(json.dumps(content | {"start_ticks": content["start_ticks"] - 1}))
+        assert live_lease(tmp_path, UNIT) is None
+
+
+def test_the_lease_of_another_host_expires_without_heartbeat(tmp_path: Path) -> None:
+    path = lease_file(tmp_path, UNIT)
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"host": "elsewhere", "pid": 1, "start_ticks": 1}))
+    assert live_lease(tmp_path, UNIT) is not None
+    past = time.time() - EXPIRES_S - 1
+    os.utime(path, (past, past))
+    assert live_lease(tmp_path, UNIT) is None
+    release_dead(tmp_path, UNIT)
+    assert not path.exists()
