@@ -71,9 +71,15 @@ class Canvas:
         for line in tile.contours(mask):
             self._axes.plot(line[:, 0], line[:, 1], color=colour, linewidth=0.9)
 
-    def write(self, x_px: float, y_px: float, text: str, **style: object) -> None:
+    def write(self, x_px: float, y_px: float, text: str, **style: Any) -> None:
         """Write a line of text, by default left of and centred on the point."""
-        look = {"color": INK, "va": "center", "ha": "left", "size": 9, "parse_math": False}
+        look: dict[str, Any] = {
+            "color": INK,
+            "va": "center",
+            "ha": "left",
+            "size": 9,
+            "parse_math": False,
+        }
         self._axes.text(x_px, y_px, text, **(look | style))
 
     def mark_sides(self) -> None:
@@ -87,7 +93,7 @@ class Canvas:
     def legend(self, entries: Mapping[str, str]) -> None:
         """Write names in their colours at the right of the title line."""
         right = self._pixels.shape[1] - GAP_PX
-        for name, colour in reversed(entries.items()):
+        for name, colour in reversed(list(entries.items())):
             self.write(right, HEAD_PX / 2, f"\N{BLACK SQUARE} {name}", color=colour, ha="right")
             right -= 24 + 7 * len(name)
 

@@ -30,14 +30,15 @@ from smartms_img.mri.skullstrip import surface_brain_mask
 from smartms_img.mri.spaces import centre_alignment, on_grid, similarity_in_mask, template_maps
 from smartms_img.volume import Volume
 
-_COARSE_MM, _BIAS_MM, _WORK_MM = 4.0, 3.0, 2.2
+# Coarsest voxel sizes at which each step loses nothing that later steps need.
+_COARSE_MM, _BIAS_MM, _ALIGN_MM, _WORK_MM = 4.0, 3.0, 3.0, 2.2
 _COARSE = Linear(
     iterations=(300, 200), shrink=(2, 1), smoothing_voxels=(1.0, 0.0), sampling_rate=0.5
 )
 _FINE = Linear(
     iterations=(200, 100), shrink=(2, 1), smoothing_voxels=(1.0, 0.0), sampling_rate=0.5
 )
-_TO_TEMPLATE = Deformable(metric="mattes", radius_or_bins=32, iterations=(60, 40, 10))
+_TO_TEMPLATE = Deformable(metric="mattes", radius_or_bins=32, iterations=(60, 40, 0))
 
 
 def load_template() -> Template:
@@ -169,7 +170,7 @@ class AlignContrast(SimpleInterface):
     def _compute(self, folder: Path) -> None:
         scan, t1w = get(self.inputs.scan), get(self.inputs.t1w)
         mask, seed = get_mask(self.inputs.brain_mask), self.inputs.seed
-        coarse, target = downsample(scan, _WORK_MM), downsample(t1w, _WORK_MM)
+        coarse, target = downsample(scan, _ALIGN_MM), downsample(t1w, _ALIGN_MM)
         around = dilate(on_grid(mask.data, mask, target), 4.0, target.spacing_mm)
         forward = register_linear(
             target,

@@ -40,7 +40,7 @@ class SegmentTissue(SimpleInterface):
         grid = downsample(t1w, self.inputs.spacing_mm)
         inside = on_grid(mask.data, mask, grid)
         priors = normalise_priors(
-            *(resample(t1w.like(maps[name]), grid) for name in TISSUES), inside
+            [resample(t1w.like(maps[name]), grid) for name in TISSUES], inside
         )
         posteriors = tissue_posteriors(grid, inside, priors, seed=self.inputs.seed)
         self._results["tissue"] = put_arrays(

@@ -27,12 +27,12 @@ from smartms_img.mri.spaces import on_grid
 from smartms_img.volume import Matrix, Volume
 
 _RIGID = Linear(
-    iterations=(500, 300, 100),
-    shrink=(4, 2, 1),
-    smoothing_voxels=(2.0, 1.0, 0.0),
+    iterations=(300, 200),
+    shrink=(2, 1),
+    smoothing_voxels=(1.0, 0.0),
     sampling_rate=0.5,
 )
-_RIGID_MM = 1.5
+_RIGID_MM = 3.0
 _CHANGE = Deformable(metric="CC", radius_or_bins=3, iterations=(40, 30, 0))
 _MARGIN_MM = 10.0
 

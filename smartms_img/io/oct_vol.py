@@ -184,17 +184,19 @@ def _display(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
 def _layers(bscans: list[_Bscan], rows: int) -> dict[str, NDArray[np.float64]]:
     layers = {}
     for index, name in LAYERS.items():
-        curves = [
-            b.layers[index].astype(np.float64)
-            if index < len(b.layers)
-            else np.full(b.pixels.shape[1], np.nan)
-            for b in bscans
-        ]
-        curve = np.stack(curves)
-        curve[~((curve > 0) & (curve < rows))] = np.nan
+        curve = np.stack([_curve(bscan, index, rows) for bscan in bscans])
         if np.isfinite(curve).any():
             layers[name] = curve
     return layers
+
+
+def _curve(bscan: _Bscan, index: int, rows: int) -> NDArray[np.float64]:
+    """One boundary, NaN where the device gave no row inside the picture."""
+    if index >= len(bscan.layers):
+        return np.full(bscan.pixels.shape[1], np.nan)
+    stored = bscan.layers[index]
+    inside = (stored > 0) & (stored < rows)
+    return np.where(inside, stored, np.float32(np.nan)).astype(np.float64)
 
 
 def _laterality(field: bytes, file: str) -> Eye:

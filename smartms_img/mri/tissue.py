@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,14 +34,12 @@ class Tissue:
         return np.where(stack.sum(axis=0) > 0.5, best, 0).astype(np.uint8)
 
 
-def normalise_priors(
-    csf: Array, grey: Array, white: Array, mask: NDArray[np.bool_]
-) -> list[Array]:
-    """Make priors that sum to one inside a mask and leave every tissue possible.
+def normalise_priors(priors: Sequence[Array], mask: NDArray[np.bool_]) -> list[Array]:
+    """Make priors (in the order of ``TISSUES``) that sum to one inside a mask and leave every tissue possible.
 
     Voxels of the mask that the template does not cover get mostly CSF: they lie at its edge.
     """
-    stack = np.stack([csf, grey, white])
+    stack = np.stack(list(priors))
     uncovered = np.clip(1.0 - stack.sum(axis=0), 0.0, 1.0)
     stack = stack + uncovered * np.array([0.6, 0.3, 0.1], dtype=np.float32)[:, None, None, None]
     stack = np.clip(stack, 0.02, None)

@@ -80,12 +80,15 @@ class Flattened:
         Row of the EZ.
     weight : ndarray, shape (n_bscans, ascans)
         Trust in an A-scan, 0..1: low in the shadow of a vessel.
+    firmness : ndarray, shape (n_bscans, ascans)
+        Factor of the price of unusual layer thickness: least at the fovea, where layers vanish.
     """
 
     columns: FloatArray
     ilm: Curve
     ez: int
     weight: FloatArray
+    firmness: FloatArray
 
 
 def find_inner(flat: Flattened, spacing: Spacing) -> dict[str, Curve]:
@@ -93,12 +96,10 @@ def find_inner(flat: Flattened, spacing: Spacing) -> dict[str, Curve]:
     near = _rough_paths(flat, spacing)
     fine = smooth(flat.columns, spacing, lateral_um=22, axial_um=6)
     evidence = _evidence(fine, flat, _layer_levels(fine, near, flat))
-    rows = np.arange(flat.columns.shape[2])
-    for k, course in enumerate(near):
-        far = np.abs(rows - course[..., None]) * spacing.axial_um / NEAR_FIRST_UM
-        evidence[k] -= (0.2 * far**2).astype(np.float32)
+    leash = [_leash(course, flat, spacing) for course in near]
+    evidence = [score - price for score, price in zip(evidence, leash, strict=True)]
     paths = _paths(_chain_scores(evidence, flat, spacing), flat, spacing, FINE_PENALTY)
-    fibres = _nerve_fibre_path(fine, paths[0], flat, spacing)
+    fibres = _nerve_fibre_path(fine, paths[0], flat, spacing, leash[0])
     return dict(zip(CHAIN, [fibres, *paths], strict=True))
 
 
@@ -106,7 +107,13 @@ def _rough_paths(flat: Flattened, spacing: Spacing) -> list[Curve]:
     """Course of the boundaries from a smooth picture, on every n-th A-scan, interpolated."""
     stride = max(1, int(30 / spacing.ascan_um))
     picture = smooth(flat.columns, spacing, lateral_um=45, axial_um=8)[:, ::stride]
-    thin = Flattened(picture, flat.ilm[:, ::stride], flat.ez, flat.weight[:, ::stride])
+    thin = Flattened(
+        picture,
+        flat.ilm[:, ::stride],
+        flat.ez,
+        flat.weight[:, ::stride],
+        flat.firmness[:, ::stride],
+    )
     wide = replace(spacing, ascan_um=spacing.ascan_um * stride)
     paths: list[Curve] | None = None
     for _ in range(2):
@@ -123,6 +130,13 @@ def _rough_paths(flat: Flattened, spacing: Spacing) -> list[Curve]:
     ]
 
 
+def _leash(course: Curve, flat: Flattened, spacing: Spacing) -> FloatArray:
+    """Price of leaving the course found in the smooth picture."""
+    rows = np.arange(flat.columns.shape[2])
+    far = (rows - course[..., None]) * spacing.axial_um / NEAR_FIRST_UM
+    return np.asarray(0.2 * far**2, np.float32)
+
+
 def _agreed(path: Curve, spacing: Spacing) -> Curve:
     """Median with both neighbouring B-scans where they lie close: outvotes a lost B-scan."""
     if spacing.bscan_um is None or spacing.bscan_um > NEIGHBOUR_BSCAN_UM:
@@ -136,6 +150,7 @@ def _nerve_fibre_path(
     ipl_inl: Curve,
     flat: Flattened,
     spacing: Spacing,
+    leash: FloatArray | float = 0.0,
 ) -> Curve:
     """Divide what lies between ILM and IPL/INL into bright nerve fibres and darker GCIPL.
 
@@ -162,7 +177,7 @@ def _nerve_fibre_path(
         likeness = np.clip(2 * (picture - dark) / contrast - 2 * FIBRE_LEVEL, -1.5, 1.5)
         gain = np.cumsum(np.where(inside, likeness, 0), axis=2, dtype=np.float32)
         score = (FIBRE_WEIGHT * spacing.axial_um * gain + edge) * flat.weight[..., None]
-        score = np.where(inside, score, np.float32(-20))
+        score = np.where(inside, score - leash, np.float32(-20))
         np.put_along_axis(score, at_ilm, np.float32(0), axis=2)
         path = best_path(score, step, penalty, periodic=spacing.periodic)
         fibres = (depth_um > 4) & (rows < path[..., None] - 1) & trusted
@@ -203,24 +218,25 @@ def _chain_scores(
     rows = np.arange(flat.columns.shape[2])
     from_ilm = (rows - flat.ilm[..., None]) * spacing.axial_um
     from_ez = np.broadcast_to((flat.ez - rows) * spacing.axial_um, from_ilm.shape)
-    down = [evidence[0] + _prior(from_ilm, priors[0])]
+    firm = flat.firmness[..., None]
+    down = [evidence[0] + _prior(from_ilm, priors[0], firm)]
     for k in range(1, len(CHAIN)):
-        down.append(evidence[k] + _message(down[-1], priors[k], spacing, downward=True))
-    up = [_prior(from_ez, priors[-1])]
+        down.append(evidence[k] + _message(down[-1], priors[k], firm, spacing, downward=True))
+    up = [_prior(from_ez, priors[-1], firm)]
     for k in range(len(CHAIN) - 1, 0, -1):
-        up.append(_message(up[-1] + evidence[k], priors[k], spacing, downward=False))
+        up.append(_message(up[-1] + evidence[k], priors[k], firm, spacing, downward=False))
     return [d + u for d, u in zip(down, reversed(up), strict=True)]
 
 
-def _prior(thickness: Curve, prior: LayerPrior) -> FloatArray:
-    price = -PRIOR_WEIGHT * ((thickness - prior.mean) / prior.sd) ** 2
+def _prior(thickness: Curve, prior: LayerPrior, firm: FloatArray) -> FloatArray:
+    price = -PRIOR_WEIGHT * firm * ((thickness - prior.mean) / prior.sd) ** 2
     # A pixel of tolerance: the frame's own rows are fractional.
     outside = (thickness < prior.least - 4) | (thickness > prior.most)
     return np.where(outside, FORBIDDEN, price).astype(np.float32)
 
 
 def _message(
-    score: FloatArray, prior: LayerPrior, spacing: Spacing, *, downward: bool
+    score: FloatArray, prior: LayerPrior, firm: FloatArray, spacing: Spacing, *, downward: bool
 ) -> FloatArray:
     """Best score of the neighbouring boundary for every row of this one."""
     best = np.full_like(score, FORBIDDEN)
@@ -228,7 +244,7 @@ def _message(
     least, most = (round(um / spacing.axial_um) for um in (prior.least, prior.most))
     for thickness in range(least, min(most, rows - 1) + 1):
         um = thickness * spacing.axial_um
-        price = np.float32(PRIOR_WEIGHT * ((um - prior.mean) / prior.sd) ** 2)
+        price = np.float32(PRIOR_WEIGHT * ((um - prior.mean) / prior.sd) ** 2) * firm
         here, there = slice(thickness, None), slice(0, rows - thickness)
         if not downward:
             here, there = there, here

