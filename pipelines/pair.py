@@ -17,10 +17,11 @@ DAYS_PER_YEAR = 365.25
 
 METHODS = (
     "The T1w of both visits were aligned rigidly in both directions, met in the space half way "
-    "between them and were resampled there once; their signal and the difference of their bias "
-    "fields were matched (doi:10.1016/j.neuroimage.2004.04.037). A symmetric diffeomorphic "
-    "registration (SyN, doi:10.1016/j.media.2007.06.004) with local correlation gave the Jacobian "
-    "in both directions, which was integrated over tissue posteriors."
+    "between them and were resampled there once; gain and the difference of their bias fields "
+    "were matched (doi:10.1016/j.neuroimage.2004.04.037). The displacement between the visits was "
+    "estimated at its midpoint by Gauss-Newton steps on squared difference with bending energy, "
+    "after the model of doi:10.3389/fnins.2012.00197, and the Jacobians of its two halves were "
+    "integrated over the tissue posteriors of both visits."
 )
 
 
@@ -57,7 +58,7 @@ def init_pair_wf(unit: Unit, context: UnitContext) -> Workflow:
         ),
         name="halfway",
     )
-    deform = Node(Deformation(seed=config.seed), name="deform")
+    deform = Node(Deformation(), name="deform")
     change = Node(FindLesionChange(rule=rule), name="change")
     measure = Node(
         MeasurePair(
@@ -83,10 +84,10 @@ def init_pair_wf(unit: Unit, context: UnitContext) -> Workflow:
         [
             (halfway, deform, placed),
             (halfway, change, placed),
-            (deform, change, [("fields", "fields")]),
-            (halfway, measure, placed),
-            (deform, measure, [("fields", "fields")]),
-            (change, measure, [("change", "change"), ("atrophied", "atrophied")]),
+            (deform, change, [("middle", "middle")]),
+            (halfway, measure, [("both", "both")]),
+            (deform, measure, [("middle", "middle")]),
+            (change, measure, [(name, name) for name in ("change", "lesions", "atrophied")]),
             (halfway, store, [*placed, ("to_base", "to_base"), ("to_follow", "to_follow")]),
             (deform, store, [("log_jacobian", "log_jacobian")]),
             (change, store, [("change", "change")]),

@@ -72,6 +72,9 @@ def init_session_wf(unit: Unit, context: UnitContext) -> Workflow:
     return workflow
 
 
+# The first tissue only finds and fills lesions; the second gives the volumes.
+FIRST_TISSUE_MM = 3.0
+
 _OUTPUTS = (
     "t1w",
     "t1w_filled",
@@ -111,9 +114,7 @@ def init_lesion_wf(config: MriConfig, *, name: str) -> Workflow:
         RegisterTemplate(seed=seed, spacing_mm=config.atlas_spacing_mm), name="template"
     )
     align_flair = Node(AlignContrast(seed=seed), name="align_flair")
-    first_tissue = Node(
-        SegmentTissue(seed=seed, spacing_mm=config.atlas_spacing_mm), name="first_tissue"
-    )
+    first_tissue = Node(SegmentTissue(seed=seed, spacing_mm=FIRST_TISSUE_MM), name="first_tissue")
     lesions = Node(
         SegmentLesions(
             threshold_z=config.lesions.flair_z, min_volume_mm3=config.lesions.min_volume_mm3

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+# ITK reads its thread count once, when a test imports ants.
+os.environ.setdefault("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "1")
+
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:

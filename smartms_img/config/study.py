@@ -104,7 +104,7 @@ class MriQcConfig(Frozen):
         0.80, description="T1w correlation in the brain after rigid alignment of two visits"
     )
     max_pbvc_asymmetry: float = Field(
-        0.2, description="difference of PBVC between the two directions, percentage points"
+        0.2, description="difference of PBVC weighed by either visit, percentage points"
     )
     min_template_correlation: float = Field(
         0.55, description="T1w correlation with MNI152 in the brain"

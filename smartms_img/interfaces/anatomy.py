@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -41,8 +42,9 @@ _FINE = Linear(
 _TO_TEMPLATE = Deformable(metric="mattes", radius_or_bins=32, iterations=(60, 40, 0))
 
 
+@cache
 def load_template() -> Template:
-    """Read MNI152 and its regions."""
+    """Read MNI152 and its regions; once a process."""
     files = read_template()
     return build_template(files.t1, files.grey, files.white, files.atlas, files.names)
 

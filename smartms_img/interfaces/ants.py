@@ -13,7 +13,8 @@ from __future__ import annotations
 import inspect
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -45,7 +46,7 @@ class Deformable:
     The levels shrink by powers of two: ``iterations`` (40, 20, 0) works at 4 and 2 voxels.
     """
 
-    metric: Literal["CC", "mattes"] = "CC"
+    metric: Literal["CC", "mattes", "meansquares", "demons"] = "CC"
     radius_or_bins: int = 3
     iterations: tuple[int, ...] = (40, 30, 0)
     step: float = 0.2
@@ -88,7 +89,7 @@ def register_linear(
     """
     ants = _ants(seed)
     settings = settings or Linear()
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+    with _scratch() as folder:
         keywords: dict[str, Any] = {}
         if initial is not None:
             start = Path(folder) / "initial.mat"
@@ -147,7 +148,7 @@ def register_deformable(
     """
     ants = _ants(seed)
     settings = settings or Deformable()
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+    with _scratch() as folder:
         start = Path(folder) / "initial.mat"
         _write_linear(ants, np.eye(4) if initial is None else initial, start)
         _call(
@@ -181,7 +182,7 @@ def bias_field(
     seed: int,
     shrink: int,
     spline_mm: float = 200.0,
-    iterations: Sequence[int] = (50, 50, 30),
+    iterations: Sequence[int] = (40, 30),
 ) -> NDArray[np.float32]:
     """Return the multiplicative bias field of an image (N4, doi:10.1109/TMI.2010.2046908).
 
@@ -216,8 +217,8 @@ def tissue_posteriors(
     """
     ants = _ants(seed)
     template = _image(ants, image)
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
-        result = _call(
+    with _scratch() as folder:
+        _call(
             ants.atropos,
             a=template,
             x=_mask(ants, image, mask),
@@ -225,9 +226,11 @@ def tissue_posteriors(
             m=f"[{smoothing},1x1x1]",
             c=f"[{iterations},0]",
             priorweight=prior_weight,
-            allow={"r": 0, "o": f"[{folder}/segmentation.nii.gz,{folder}/posterior%02d.nii.gz]"},
+            # Given no own output, it returns the priors that it wrote to its temporary folder.
+            allow={"r": 0, "o": f"[{folder}/tissue.nii.gz,{folder}/posterior%02d.nii.gz]"},
         )
-    return [np.asarray(p.numpy(), dtype=np.float32) for p in result["probabilityimages"]]
+        files = [f"{folder}/posterior{number:02d}.nii.gz" for number in range(1, len(priors) + 1)]
+        return [np.asarray(ants.image_read(file).numpy(), dtype=np.float32) for file in files]
 
 
 def _ants(seed: int) -> Any:
@@ -247,6 +250,18 @@ def _call(
     if unknown := sorted(set(keywords) - set(inspect.signature(function).parameters)):
         raise TypeError(f"{function.__name__} has no argument {', '.join(unknown)}")
     return function(**keywords, **(allow or {}))
+
+
+@contextmanager
+def _scratch() -> Iterator[str]:
+    """Make a folder in the node's directory, in which ANTs also puts its temporary files."""
+    before = tempfile.tempdir
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+        tempfile.tempdir = folder
+        try:
+            yield folder
+        finally:
+            tempfile.tempdir = before
 
 
 def _image(ants: Any, volume: Volume) -> Any:

@@ -7,21 +7,21 @@ from pathlib import Path
 import numpy as np
 from nipype.interfaces.base import BaseInterfaceInputSpec, TraitedSpec, traits
 
-from smartms_img.interfaces.ants import Deformable, Linear, register_deformable, register_linear
+from smartms_img.interfaces.ants import Linear, register_linear
 from smartms_img.interfaces.arrays import get, get_arrays, put, put_arrays
 from smartms_img.interfaces.base import SimpleInterface
 from smartms_img.interfaces.session_files import SessionFiles
-from smartms_img.mri.atrophy import match_intensity
 from smartms_img.mri.brain import erode
 from smartms_img.mri.geometry import (
     common_grid,
     downsample,
     halfway,
-    jacobian_determinant,
     mean_rigid,
     resample,
 )
+from smartms_img.mri.intensity import match_intensity
 from smartms_img.mri.lesion_change import ChangeRule, Visit, classify_change, signal_change_z
+from smartms_img.mri.longitudinal import half_jacobians, register_visits, warp
 from smartms_img.mri.pair_space import grid_spacing_mm, metric_mask
 from smartms_img.mri.spaces import on_grid
 from smartms_img.volume import Matrix, Volume
@@ -33,7 +33,17 @@ _RIGID = Linear(
     sampling_rate=0.5,
 )
 _RIGID_MM = 3.0
-_CHANGE = Deformable(metric="CC", radius_or_bins=3, iterations=(40, 30, 0))
+# What is brought to the midpoint, and by which spline.
+_AT_MIDPOINT = {
+    "t1w": 3,
+    "flair": 3,
+    "mask": 1,
+    "lesions": 1,
+    "csf": 1,
+    "grey": 1,
+    "white": 1,
+    "regions": 0,
+}
 _MARGIN_MM = 10.0
 
 
@@ -77,15 +87,11 @@ class HalfwaySpace(SimpleInterface):
         inside = [arrays[f"mask_{name}"] > 0.5 for name in ("base", "follow")]
         arrays["mask"] = np.logical_or(*inside)
         spacing = grid.spacing_mm[0]
-        white = np.minimum(arrays["white_base"], arrays["white_follow"]) > 0.9
-        matched = match_intensity(
-            arrays["t1w_base"],
-            arrays["t1w_follow"],
-            white,
-            erode(np.logical_and(*inside), 2.0, grid.spacing_mm),
-            spacing,
+        fluid = np.maximum(arrays["csf_base"], arrays["csf_follow"])
+        tissue = erode(np.logical_and(*inside), 2.0, grid.spacing_mm) & (fluid < 0.1)
+        arrays["t1w_base"], arrays["t1w_follow"] = match_intensity(
+            arrays["t1w_base"], arrays["t1w_follow"], tissue, spacing
         )
-        arrays["t1w_base"], arrays["t1w_follow"] = matched
         self._results["both"] = put_arrays(folder / "both.npz", **arrays)
         where = metric_mask(inside, stripped, spacing)
         self._results["grid"] = put(grid.like(where), folder / "metric_mask.nii")
@@ -133,76 +139,76 @@ def _in_halfway(visit: SessionFiles, grid: Volume, world: Matrix) -> dict[str, n
 class _DeformationInputSpec(BaseInterfaceInputSpec):
     both = traits.Str(mandatory=True)
     grid = traits.Str(mandatory=True)
-    seed = traits.Int(mandatory=True)
 
 
 class _DeformationOutputSpec(TraitedSpec):
-    fields = traits.Str(desc="forward and inverse displacement, and their Jacobians")
+    middle = traits.Str(desc="arrays of both visits, displacement and Jacobians at the midpoint")
     log_jacobian = traits.Str(desc="logarithm of later over earlier volume, halfway space")
 
 
 class Deformation(SimpleInterface):
-    """Register both visits in the halfway space by symmetric diffeomorphisms."""
+    """Register both visits in the halfway space and bring what they know to the midpoint."""
 
     input_spec, output_spec = _DeformationInputSpec, _DeformationOutputSpec
 
     def _compute(self, folder: Path) -> None:
         both, where = get_arrays(self.inputs.both), get(self.inputs.grid)
-        mask = where.data > 0
-        forward, inverse = register_deformable(
-            where.like(both["t1w_base"]),
-            where.like(both["t1w_follow"]),
-            seed=self.inputs.seed,
-            settings=_CHANGE,
-            fixed_mask=mask,
-            moving_mask=mask,
+        spacing = where.spacing_mm[0]
+        found = register_visits(
+            both["t1w_base"], both["t1w_follow"], where.data.astype(np.float32), spacing
         )
-        jacobians = [jacobian_determinant(field, where.affine) for field in (forward, inverse)]
-        self._results["fields"] = put_arrays(
-            folder / "fields.npz",
-            forward=forward,
-            inverse=inverse,
-            jacobian_forward=jacobians[0],
-            jacobian_backward=jacobians[1],
+        displacement = found.displacement
+        middle = {
+            f"{name}_{visit}": warp(both[f"{name}_{visit}"], displacement, spacing, share, order)
+            for visit, share in (("base", -0.5), ("follow", 0.5))
+            for name, order in _AT_MIDPOINT.items()
+        }
+        earlier, later = half_jacobians(displacement, spacing)
+        self._results["middle"] = put_arrays(
+            folder / "middle.npz",
+            displacement=displacement,
+            jacobian_base=earlier,
+            jacobian_follow=later,
+            **middle,
         )
-        log_jacobian = where.like(np.log(np.maximum(jacobians[0], 1e-3)))
+        log_jacobian = where.like(np.log(np.maximum(later, 1e-3) / np.maximum(earlier, 1e-3)))
         self._results["log_jacobian"] = put(log_jacobian, folder / "log_jacobian.nii")
 
 
 class _FindLesionChangeInputSpec(BaseInterfaceInputSpec):
     both = traits.Str(mandatory=True)
     grid = traits.Str(mandatory=True)
-    fields = traits.Str(mandatory=True)
+    middle = traits.Str(mandatory=True)
     rule = traits.Any(mandatory=True)
 
 
 class _FindLesionChangeOutputSpec(TraitedSpec):
-    change = traits.Str(desc="lesion change labels in the halfway space, on the earlier anatomy")
+    change = traits.Str(desc="lesion change labels at the midpoint")
+    lesions = traits.Str(desc="lesions of either visit at the midpoint")
     atrophied = traits.Str(desc="earlier lesion that is fluid later")
 
 
 class FindLesionChange(SimpleInterface):
-    """Compare the lesions of both visits, the later one warped onto the earlier."""
+    """Compare the lesions of both visits at the midpoint."""
 
     input_spec, output_spec = _FindLesionChangeInputSpec, _FindLesionChangeOutputSpec
 
     def _compute(self, folder: Path) -> None:
-        both, grid = get_arrays(self.inputs.both), get(self.inputs.grid)
+        both, middle = get_arrays(self.inputs.both), get_arrays(self.inputs.middle)
+        grid = get(self.inputs.grid)
         rule: ChangeRule = self.inputs.rule
-        field = get_arrays(self.inputs.fields)["forward"]
-        later = {
-            name: resample(grid.like(both[f"{name}_follow"]), grid, field=field)
-            for name in ("flair", "lesions", "csf")
-        }
-        visits = (
-            Visit(both["flair_base"], both["lesions_base"] > 0.5, both["csf_base"]),
-            Visit(later["flair"], later["lesions"] > 0.5, later["csf"]),
+        earlier, later = (
+            Visit(middle[f"flair_{v}"], middle[f"lesions_{v}"] > 0.5, middle[f"csf_{v}"])
+            for v in ("base", "follow")
         )
-        brain = (both["mask_base"] > 0.5) & (both["mask_follow"] > 0.5)
-        tissue = (both["csf_base"] < 0.1) & (later["csf"] < 0.1) & brain
-        normal = tissue & ~visits[0].lesions & ~visits[1].lesions
-        z = signal_change_z(visits[0].flair, visits[1].flair, normal)
-        change = classify_change(*visits, z, brain, grid.spacing_mm[0], rule)
-        atrophied = visits[0].lesions & (later["csf"] > 0.5) & (both["csf_base"] < 0.5)
+        brain = (middle["mask_base"] > 0.5) & (middle["mask_follow"] > 0.5)
+        lesions = earlier.lesions | later.lesions
+        normal = (earlier.csf < 0.1) & (later.csf < 0.1) & brain & ~lesions
+        z = signal_change_z(earlier.flair, later.flair, normal)
+        change = classify_change(earlier, later, z, brain, grid.spacing_mm[0], rule)
+        # The deformation undoes the very expansion of fluid that is asked for here.
+        fluid = (both["csf_follow"] > 0.5) & (both["csf_base"] < 0.5)
+        atrophied = (both["lesions_base"] > 0.5) & fluid
         self._results["change"] = put(grid.like(change), folder / "change.nii")
+        self._results["lesions"] = put(grid.like(lesions), folder / "lesions.nii")
         self._results["atrophied"] = put(grid.like(atrophied), folder / "atrophied.nii")

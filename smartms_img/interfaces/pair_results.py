@@ -21,7 +21,6 @@ from smartms_img.mri.atrophy import (
     region_weights,
     volume_changes,
 )
-from smartms_img.mri.geometry import resample
 from smartms_img.mri.lesion_change import ChangeRule, change_values
 from smartms_img.mri.pair_space import left_right_advantage
 from smartms_img.mri.session_measures import Value
@@ -40,8 +39,8 @@ class _MeasurePairInputSpec(BaseInterfaceInputSpec):
     years = traits.Either(None, traits.Float(), desc="years between the visits")
     sources = traits.List(mandatory=True)
     both = traits.Str(mandatory=True)
-    grid = traits.Str(mandatory=True)
-    fields = traits.Str(mandatory=True)
+    middle = traits.Str(mandatory=True)
+    lesions = traits.Str(mandatory=True)
     change = traits.Str(mandatory=True)
     atrophied = traits.Str(mandatory=True)
     rule = traits.Any(mandatory=True)
@@ -59,12 +58,12 @@ class MeasurePair(SimpleInterface):
 
     def _compute(self, folder: Path) -> None:  # noqa: ARG002 - writes to the staging folder
         staging, stem = Path(self.inputs.staging), self.inputs.stem
-        both, fields = get_arrays(self.inputs.both), get_arrays(self.inputs.fields)
+        both, middle = get_arrays(self.inputs.both), get_arrays(self.inputs.middle)
         changes = volume_changes(
-            fields["jacobian_forward"],
-            fields["jacobian_backward"],
-            region_weights(_tissue(both, "base"), both["regions_base"]),
-            region_weights(_tissue(both, "follow"), both["regions_follow"]),
+            middle["jacobian_base"],
+            middle["jacobian_follow"],
+            region_weights(_tissue(middle, "base"), middle["regions_base"]),
+            region_weights(_tissue(middle, "follow"), middle["regions_follow"]),
         )
         reference, follow = self.inputs.sessions
         measures = as_measures(
@@ -75,7 +74,7 @@ class MeasurePair(SimpleInterface):
             sources=self.inputs.sources,
         )
         write_measures(staging / measures_file(stem), measures)
-        write_qc(staging / qc_file(stem), self._checks(both, fields, changes))
+        write_qc(staging / qc_file(stem), self._checks(both, middle, changes))
         self._results["measures"] = str(staging / measures_file(stem))
 
     def _values(self, changes: dict[str, VolumeChange]) -> list[Value]:
@@ -83,19 +82,20 @@ class MeasurePair(SimpleInterface):
         if self.inputs.years:
             yearly = annualised_percent(changes["PBVC"].percent, self.inputs.years)
             values.append(Value("PBVCY", "", yearly))
-        change, atrophied = get(self.inputs.change), get_mask(self.inputs.atrophied)
-        return values + change_values(change.data, atrophied.data, change.spacing_mm[0])
+        change = get(self.inputs.change)
+        lesions, atrophied = get_mask(self.inputs.lesions), get_mask(self.inputs.atrophied)
+        return values + change_values(
+            change.data, lesions.data, atrophied.data, change.spacing_mm[0]
+        )
 
     def _checks(
         self,
         both: dict[str, np.ndarray],
-        fields: dict[str, np.ndarray],
+        middle: dict[str, np.ndarray],
         changes: dict[str, VolumeChange],
     ) -> list[QcMetric]:
         limits: MriQcConfig = self.inputs.thresholds
-        grid = get(self.inputs.grid)
         inside = (both["mask_base"] > 0.5) & (both["mask_follow"] > 0.5)
-        warped = resample(grid.like(both["t1w_follow"]), grid, field=fields["forward"])
         volumes = [float((both[f"mask_{name}"] > 0.5).sum()) for name in ("base", "follow")]
         pbvc = changes["PBVC"]
         return [
@@ -111,7 +111,7 @@ class MeasurePair(SimpleInterface):
             ),
             check(
                 "pair_correlation",
-                similarity_in_mask(both["t1w_base"], warped, inside),
+                similarity_in_mask(middle["t1w_base"], middle["t1w_follow"], inside),
                 at_least=limits.min_pair_correlation,
             ),
             check(
@@ -121,7 +121,7 @@ class MeasurePair(SimpleInterface):
             ),
             check(
                 "pbvc_asymmetry",
-                abs(pbvc.forward - pbvc.backward),
+                abs(pbvc.by_earlier - pbvc.by_later),
                 at_most=limits.max_pbvc_asymmetry,
             ),
         ]

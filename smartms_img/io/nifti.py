@@ -10,6 +10,8 @@ from typing import Any
 import nibabel
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
+from nibabel.orientations import OrientationError
+from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from smartms_img.errors import InputError
@@ -17,6 +19,7 @@ from smartms_img.io.atomic import atomic_path
 from smartms_img.volume import Volume
 
 _FEWEST_VOXELS = 16
+_MOST_VOXELS = 1e9
 
 
 def load_image(path: Path, *, subject: str = "", session: str = "", item: str = "") -> Volume:
@@ -41,13 +44,18 @@ def load_image(path: Path, *, subject: str = "", session: str = "", item: str = 
         constant, or has an affine that places no voxel.
     """
     try:
-        image = nibabel.as_closest_canonical(_squeezed(nibabel.load(path)))
+        _read_to_end(path)
+        image = _single(nibabel.load(path))
+        if not _placed(image.affine):
+            raise _BadContentError(
+                "has no usable affine", "Convert the scan again with its geometry"
+            )
+        image = nibabel.as_closest_canonical(image)
         data = np.asarray(image.dataobj, dtype=np.float32)
-    except (OSError, EOFError, gzip.BadGzipFile, zlib.error, ImageFileError, ValueError) as error:
+        _refuse_useless(data)
+    except _UNREADABLE as error:
         problem, remedy = _explain(error)
         raise InputError(problem, remedy, subject, session, item, path.name) from error
-    if fault := _fault(data, image.affine):
-        raise InputError(fault[0], fault[1], subject, session, item, path.name)
     return Volume(data, np.asarray(image.affine, dtype=np.float64))
 
 
@@ -69,38 +77,74 @@ def save_image(volume: Volume, path: Path, dtype: Any = np.float32) -> None:
         nibabel.save(image, temporary)
 
 
-class _NotThreeDError(ValueError):
-    """The image has more than one volume."""
+class _BadContentError(ValueError):
+    """What the file holds cannot be used: problem and remedy."""
 
 
-def _squeezed(image: Any) -> Any:
+# Everything that nibabel raises on damaged files.
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    zlib.error,
+    ImageFileError,
+    HeaderDataError,
+    OrientationError,
+    ValueError,
+    TypeError,
+    OverflowError,
+    MemoryError,
+)
+
+
+def _read_to_end(path: Path) -> None:
+    """Read a compressed file to its end: only there its checksum is compared."""
+    if path.suffix != ".gz":
+        return
+    with gzip.open(path) as stream:
+        while stream.read(1 << 22):
+            pass
+
+
+def _single(image: Any) -> Any:
     shape = image.shape
     if len(shape) > 3 and all(n == 1 for n in shape[3:]):
         image = image.slicer[(slice(None),) * 3 + (0,) * (len(shape) - 3)]
     if len(image.shape) != 3:
-        raise _NotThreeDError(f"is {len(shape)}-D ({' x '.join(map(str, shape))}), not 3-D")
+        raise _BadContentError(
+            f"is {len(shape)}-D ({' x '.join(map(str, shape))}), not 3-D",
+            "Give one 3-D image; split or average the volumes first",
+        )
+    if min(image.shape) < _FEWEST_VOXELS:
+        raise _BadContentError(
+            f"has too few voxels ({' x '.join(map(str, image.shape))})",
+            "Give the whole volume, not a localiser",
+        )
+    kind = image.get_data_dtype()
+    if kind.fields is not None or kind.kind == "c":
+        raise _BadContentError("holds colours or complex numbers", "Give the magnitude image")
+    if np.prod(image.shape, dtype=float) > _MOST_VOXELS:
+        raise _BadContentError("has an impossible size", "Convert the scan again")
     return image
 
 
-def _explain(error: Exception) -> tuple[str, str]:
-    if isinstance(error, _NotThreeDError):
-        return str(error), "Give one 3-D image; split or average the volumes first"
+def _placed(affine: NDArray[Any]) -> bool:
+    return bool(np.isfinite(affine).all() and abs(np.linalg.det(affine[:3, :3])) > 1e-6)
+
+
+def _refuse_useless(data: NDArray[np.float32]) -> None:
+    if not np.isfinite(data).all():
+        raise _BadContentError("holds values that are not finite", "Convert the scan again")
+    if data.max() == data.min():
+        raise _BadContentError(
+            "is empty: every voxel has the same value", "Copy or convert the scan again"
+        )
+
+
+def _explain(error: BaseException) -> tuple[str, str]:
+    if isinstance(error, _BadContentError):
+        return error.args[0], error.args[1]
     if isinstance(error, FileNotFoundError):
         return "does not exist", "Check the path"
-    if isinstance(error, ImageFileError):
+    if isinstance(error, ImageFileError) or "Not a gzipped file" in str(error):
         return "is not a NIfTI image", "Convert it again, for example with dcm2niix"
     return "is truncated or damaged", "Copy or convert the scan again"
-
-
-def _fault(data: NDArray[np.float32], affine: NDArray[Any]) -> tuple[str, str] | None:
-    placed = np.isfinite(affine).all() and abs(np.linalg.det(affine[:3, :3])) > 1e-6
-    if not placed:
-        return "has no usable affine", "Convert the scan again with its geometry"
-    if min(data.shape) < _FEWEST_VOXELS:
-        shape = " x ".join(map(str, data.shape))
-        return f"has too few voxels ({shape})", "Give the whole volume, not a localiser"
-    if not np.isfinite(data).all():
-        return "holds values that are not finite", "Convert the scan again"
-    if data.max() == data.min():
-        return "is empty: every voxel has the same value", "Copy or convert the scan again"
-    return None

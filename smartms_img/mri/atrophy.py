@@ -1,7 +1,7 @@
-"""Volume change between two visits by integrating the Jacobian of their registration.
+"""Volume change between two visits by integrating the Jacobians of their registration.
 
-All arrays lie on one halfway grid. ``forward`` maps points of the earlier visit to the later one,
-so ``det J(forward)`` is the local ratio of later to earlier volume; ``inverse`` runs back.
+All arrays lie on one halfway grid, at the midpoint of the displacement between the visits (see
+:mod:`smartms_img.mri.longitudinal`), so that no visit is privileged.
 """
 
 from __future__ import annotations
@@ -11,63 +11,24 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from smartms_img.mri.atlas import Region
 from smartms_img.mri.tissue import Tissue
 
 Array = NDArray[np.float32]
-Mask = NDArray[np.bool_]
-
-_SMOOTH_BIAS_MM = 30.0
 
 
 @dataclass(frozen=True)
 class VolumeChange:
-    """Change of one region, per cent.
+    """Change of one region, per cent of the earlier volume.
 
-    ``forward`` comes from the earlier visit's weights and the forward field, ``backward`` from
-    the later visit's and the inverse field; ``percent`` is their mean on the logarithmic scale,
-    so that exchanging the visits exchanges the sign of the log ratio.
+    ``percent`` weighs with both visits; ``by_earlier`` and ``by_later`` with one of them each, so
+    that their difference shows how much the answer depends on where the region was drawn.
     """
 
     percent: float
-    forward: float
-    backward: float
-
-
-def match_intensity(
-    earlier: Array, later: Array, white: Mask, mask: Mask, spacing_mm: float
-) -> tuple[Array, Array]:
-    """Give two aligned T1w the same white-matter signal and share their bias difference.
-
-    Parameters
-    ----------
-    earlier, later : ndarray
-        T1w of the visits.
-    white : ndarray of bool
-        White matter in both.
-    mask : ndarray of bool
-        Brain in both.
-    spacing_mm : float
-        Voxel size of the isotropic grid.
-
-    Returns
-    -------
-    earlier, later : ndarray
-        White matter has median 1; the smooth ratio of the two (Lewis and Fox 2004,
-        doi:10.1016/j.neuroimage.2004.04.037) is split evenly.
-    """
-    a = earlier / np.median(earlier[white])
-    b = later / np.median(later[white])
-    valid = mask & (a > 0.3) & (b > 0.3)
-    ratio = np.where(valid, np.log(np.maximum(a, 0.1) / np.maximum(b, 0.1)), 0.0)
-    ratio = np.clip(ratio, -0.5, 0.5)
-    sigma = _SMOOTH_BIAS_MM / spacing_mm
-    weight = ndimage.gaussian_filter(valid.astype(np.float32), sigma)
-    smooth = ndimage.gaussian_filter(ratio.astype(np.float32), sigma) / np.maximum(weight, 1e-3)
-    half = np.where(weight > 1e-3, 0.5 * smooth, 0.0)
-    return (a * np.exp(-half)).astype(np.float32), (b * np.exp(half)).astype(np.float32)
+    by_earlier: float
+    by_later: float
 
 
 def region_weights(tissue: Tissue, regions: NDArray[np.integer]) -> dict[str, Array]:
@@ -92,33 +53,44 @@ def region_weights(tissue: Tissue, regions: NDArray[np.integer]) -> dict[str, Ar
 
 
 def volume_changes(
-    jacobian_forward: Array,
-    jacobian_backward: Array,
+    jacobian_earlier: Array,
+    jacobian_later: Array,
     weights_earlier: Mapping[str, Array],
     weights_later: Mapping[str, Array],
 ) -> dict[str, VolumeChange]:
-    """Integrate both Jacobians over the weights of each region.
+    """Integrate the volume of both visits over each region.
 
-    A region without weight is left out.
+    Parameters
+    ----------
+    jacobian_earlier, jacobian_later : ndarray
+        Volume of either visit's tissue relative to the midpoint.
+    weights_earlier, weights_later : mapping of PARAMCD to ndarray
+        Region weights of either visit, brought to the midpoint.
+
+    Returns
+    -------
+    dict of str to VolumeChange
+        ``100 (sum(w J_later) / sum(w J_earlier) - 1)``; a region without weight is left out.
 
     Examples
     --------
-    >>> shrunk, grown = np.full((2, 2, 2), 0.99), np.full((2, 2, 2), 1 / 0.99)
+    >>> shrunk, before = np.full((2, 2, 2), 0.99), np.ones((2, 2, 2))
     >>> one = {"PBVC": np.ones((2, 2, 2))}
-    >>> round(volume_changes(shrunk, grown, one, one)["PBVC"].percent, 6)
+    >>> round(volume_changes(before, shrunk, one, one)["PBVC"].percent, 6)
     -1.0
     """
+
+    def percent(weight: Array) -> float:
+        before = float((weight * jacobian_earlier).sum(dtype=np.float64))
+        after = float((weight * jacobian_later).sum(dtype=np.float64))
+        return 100.0 * (after / before - 1.0)
+
     changes = {}
-    for name in weights_earlier:
-        forward = _mean_log(jacobian_forward, weights_earlier[name])
-        backward = _mean_log(jacobian_backward, weights_later[name])
-        if forward is None or backward is None:
-            continue
-        changes[name] = VolumeChange(
-            percent=100.0 * float(np.expm1(0.5 * (forward - backward))),
-            forward=100.0 * float(np.expm1(forward)),
-            backward=100.0 * float(np.expm1(-backward)),
-        )
+    for name, earlier in weights_earlier.items():
+        later = weights_later[name]
+        if earlier.sum() > 0 and later.sum() > 0:
+            both = 0.5 * (earlier + later)
+            changes[name] = VolumeChange(percent(both), percent(earlier), percent(later))
     return changes
 
 
@@ -129,10 +101,3 @@ def annualised_percent(percent: float, years: float) -> float:
     -1.0
     """
     return 100.0 * float(np.expm1(np.log1p(percent / 100.0) / years))
-
-
-def _mean_log(jacobian: Array, weight: Array) -> float | None:
-    total = float(weight.sum(dtype=np.float64))
-    if total <= 0:
-        return None
-    return float(np.log((jacobian * weight).sum(dtype=np.float64) / total))

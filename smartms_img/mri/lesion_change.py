@@ -105,33 +105,45 @@ def classify_change(
         )
         gained = after & ~before & trusted & (rise > rule.signal_z)
         gained = drop_small(gained, spacing, rule.min_volume_mm3)
-        labels, count = ndimage.label(gained, CONNECTIVITY_26)
-        near = ndimage.binary_dilation(before, CONNECTIVITY_26)
-        owner, _ = ndimage.label(before, CONNECTIVITY_26)
-        for number in range(1, count + 1):
-            part = labels == number
-            touched = np.unique(owner[ndimage.binary_dilation(part, CONNECTIVITY_26) & before])
-            if not (part & near).any():
-                result[part] = appeared
-            elif touched.size and part.sum() >= fraction * np.isin(owner, touched).sum():
-                result[part] = grew
+        # Parts that touch one lesion belong to it.
+        lesion, count = ndimage.label(before | after, CONNECTIVITY_26)
+        gain, had, was = (
+            np.bincount(lesion[part], minlength=count + 1)
+            for part in (gained, before, earlier.lesions)
+        )
+        result[gained & (had == 0)[lesion]] = appeared
+        result[gained & ((had > 0) & (gain >= fraction * was))[lesion]] = grew
     return result
 
 
-def change_values(change: NDArray[np.uint8], atrophied: Mask, voxel_mm: float) -> list[Value]:
+def change_values(
+    change: NDArray[np.uint8], lesions: Mask, atrophied: Mask, voxel_mm: float
+) -> list[Value]:
     """Return counts and volumes (mL) of changed lesions, and atrophied lesion volume.
+
+    Parameters
+    ----------
+    change : ndarray of uint8
+        :class:`LesionChange` labels.
+    lesions : ndarray of bool
+        Lesions of either visit: a lesion that changed in two places counts once.
+    atrophied : ndarray of bool
+        Earlier lesion that is fluid later.
+    voxel_mm : float
+        Edge of the isotropic voxels.
 
     Examples
     --------
     >>> change = np.zeros((4, 4, 4), dtype=np.uint8); change[1:3, 1:3, 1:3] = LesionChange.NEW
-    >>> [(v.paramcd, v.value) for v in change_values(change, change > 9, 1.0)][:2]
+    >>> [(v.paramcd, v.value) for v in change_values(change, change > 0, change > 9, 1.0)][:2]
     [('NEWLN', 1.0), ('NEWLV', 0.008)]
     """
     ml = voxel_mm**3 / 1000.0
     count, volume = {}, {}
+    lesion, _ = ndimage.label(lesions | (change > 0), CONNECTIVITY_26)
     for label in LesionChange:
         part = change == label
-        count[label] = float(ndimage.label(part, CONNECTIVITY_26)[1])
+        count[label] = float(len(np.unique(lesion[part])))
         volume[label] = float(part.sum() * ml)
     return [
         Value("NEWLN", "", count[LesionChange.NEW]),

@@ -73,7 +73,7 @@ def segment_lesions(
     """Segment FLAIR-hyperintense lesions.
 
     Certain voxels (probability at least one half) seed lesions that grow into voxels one robust
-    standard deviation less bright. Lesions inside the ventricles (choroid plexus), at the outer
+    standard deviation less bright. Lesions that fluid surrounds (choroid plexus), at the outer
     rim of the brain, or below the smallest volume are dropped.
 
     Returns
@@ -87,10 +87,19 @@ def segment_lesions(
     prior = evidence.probability > 0.1
     grown = allowed & prior & (evidence.z > threshold_z - 1.0)
     lesions = ndimage.binary_propagation(seeds, CONNECTIVITY_26, mask=grown | seeds)
-    inside = ndimage.binary_erosion(
-        (regions == Region.LATERAL_VENTRICLES) & (tissue.csf > 0.5), iterations=1
-    )
-    return drop_small(lesions & ~inside, spacing_mm, min_volume_mm3)
+    return drop_small(lesions & ~_plexus(lesions, tissue, regions), spacing_mm, min_volume_mm3)
+
+
+def _plexus(lesions: Mask, tissue: Tissue, regions: NDArray[np.integer]) -> Mask:
+    """Return the lesion parts that fluid surrounds: choroid plexus."""
+    fluid = (regions == Region.LATERAL_VENTRICLES) & (tissue.csf > 0.5)
+    labels, count = ndimage.label(lesions, CONNECTIVITY_26)
+    rim = ndimage.grey_dilation(labels, footprint=CONNECTIVITY_26) * ~lesions
+    around = np.bincount(rim.ravel(), minlength=count + 1)
+    wet = np.bincount(rim[fluid], minlength=count + 1)
+    surrounded = wet > 0.7 * np.maximum(around, 1)
+    surrounded[0] = False
+    return np.asarray(surrounded[labels])
 
 
 def drop_small(mask: Mask, spacing_mm: tuple[float, float, float], min_volume_mm3: float) -> Mask:
@@ -138,7 +147,7 @@ def lesion_locations(
             locations.append(LesionLocation.INFRATENTORIAL)
         elif to_fluid[n] <= reach:
             locations.append(LesionLocation.PERIVENTRICULAR)
-        elif to_cortex[n] <= touch_mm:
+        elif to_cortex[n] <= reach:
             locations.append(LesionLocation.JUXTACORTICAL)
         else:
             locations.append(LesionLocation.DEEP_WHITE)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, sparse
+from scipy.spatial import cKDTree
 
 from smartms_img.volume import Matrix, Volume
 
@@ -19,7 +20,7 @@ Points = NDArray[np.floating[Any]]
 
 _RADIUS_SHARP_MM, _RADIUS_FLAT_MM = 3.33, 10.0
 _SEARCH_MIN_MM, _SEARCH_MAX_MM = 20, 10
-_ITERATIONS = 1000
+_ITERATIONS = 600
 
 
 @dataclass(frozen=True)
@@ -177,23 +178,39 @@ def _normals(points: Points, faces: NDArray[np.int64]) -> Points:
 
 
 def _fill(points: Points, faces: NDArray[np.int64], head: Volume) -> NDArray[np.bool_]:
-    """Mark the voxels inside a closed surface: draw it densely, flood from outside."""
-    a, b, c = (points[faces[:, i]] for i in range(3))
-    longest = np.sqrt(((a - b) ** 2).sum(axis=1)).max()
-    steps = int(np.ceil(2 * longest / min(head.spacing_mm))) + 2
-    shell = np.zeros(np.array(head.shape) + 4, dtype=bool)
+    """Mark the voxels whose centre lies inside a closed surface.
+
+    The surface is sampled densely; voxels that it crosses are decided by the side of the nearest
+    sample on which their centre lies, the others by flooding from the middle.
+    """
+    samples, normals = _sample_surface(points, faces, min(head.spacing_mm))
     to_voxel = np.linalg.inv(head.affine)
-    for i in range(steps + 1):
-        for j in range(steps + 1 - i):
-            u, v = i / steps, j / steps
-            world = a * (1 - u - v) + b * u + c * v
-            index = np.rint(world @ to_voxel[:3, :3].T + to_voxel[:3, 3]).astype(np.intp) + 2
-            index = np.clip(index, 0, np.array(shell.shape) - 1)
-            shell[tuple(index.T)] = True
-    # The surface may leave a field of view that cuts the head: the edge then closes it.
-    centre = np.rint(points.mean(axis=0) @ to_voxel[:3, :3].T + to_voxel[:3, 3]).astype(int) + 2
-    inner = shell[2:-2, 2:-2, 2:-2]
-    labels, _ = ndimage.label(~inner)
-    seed = labels[tuple(np.clip(centre - 2, 0, np.array(head.shape) - 1))]
-    filled: NDArray[np.bool_] = (labels == seed) | inner
-    return filled
+    index = np.rint(samples @ to_voxel[:3, :3].T + to_voxel[:3, 3]).astype(np.intp)
+    within = ((index >= 0) & (index < head.shape)).all(axis=1)
+    shell = np.zeros(head.shape, dtype=bool)
+    shell[tuple(index[within].T)] = True
+    # A field of view that cuts the head leaves the surface open there; its border closes it.
+    middle = points.mean(axis=0) @ to_voxel[:3, :3].T + to_voxel[:3, 3]
+    seed = tuple(np.clip(np.rint(middle).astype(int), 0, np.array(head.shape) - 1))
+    labels, _ = ndimage.label(~shell)
+    mask: NDArray[np.bool_] = labels == labels[seed]
+    crossed = np.argwhere(shell)
+    centres = crossed @ head.affine[:3, :3].T + head.affine[:3, 3]
+    _, nearest = cKDTree(samples).query(centres)
+    depth = ((samples[nearest] - centres) * normals[nearest]).sum(axis=1)
+    mask[tuple(crossed.T)] = depth >= 0
+    return mask
+
+
+def _sample_surface(
+    points: Points, faces: NDArray[np.int64], spacing_mm: float
+) -> tuple[Points, Points]:
+    """Return points of a surface that lie closer than half a voxel, and the normals there."""
+    a, b, c = (points[faces[:, corner]] for corner in range(3))
+    longest = np.sqrt(np.max([((p - q) ** 2).sum(axis=1) for p, q in ((a, b), (b, c), (c, a))]))
+    steps = int(np.ceil(2 * longest / spacing_mm)) + 1
+    normals = np.cross(b - a, c - a)
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    shares = [(i / steps, j / steps) for i in range(steps + 1) for j in range(steps + 1 - i)]
+    samples = np.vstack([a * (1 - u - v) + b * u + c * v for u, v in shares])
+    return samples, np.tile(normals, (len(shares), 1))

@@ -35,7 +35,7 @@ class Tissue:
 
 
 def normalise_priors(priors: Sequence[Array], mask: NDArray[np.bool_]) -> list[Array]:
-    """Make priors (in the order of ``TISSUES``) that sum to one inside a mask and leave every tissue possible.
+    """Make priors, in the order of ``TISSUES``, that sum to one and leave every tissue possible.
 
     Voxels of the mask that the template does not cover get mostly CSF: they lie at its edge.
     """

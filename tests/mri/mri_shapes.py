@@ -89,3 +89,8 @@ def centred(shape, spacing_mm):
 def dice(first, second):
     """Overlap of two masks."""
     return 2.0 * (first & second).sum() / (first.sum() + second.sum())
+
+
+def worst(found, expected):
+    """Largest difference of two images (``pytest.approx`` is slow on many voxels)."""
+    return float(np.abs(np.asarray(found) - expected).max())

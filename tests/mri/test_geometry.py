@@ -14,6 +14,7 @@ from mri_shapes import (
     ramp,
     rotation,
     sampled,
+    worst,
 )
 
 from smartms_img.mri.geometry import (
@@ -47,7 +48,7 @@ def test_linear_image_is_sampled_exactly(source, target):
     image = sampled(ramp, empty(source))
     grid = empty(target @ np.diag([1.2, 1.1, 1.3, 1.0]) @ _shift(9, 6, 7), (9, 8, 7))
     expected = ramp(points(grid, TURN))
-    assert resample(image, grid, TURN) == pytest.approx(expected, abs=2e-3)
+    assert worst(resample(image, grid, TURN), expected) < 2e-3
 
 
 @FOUR
@@ -55,8 +56,8 @@ def test_cubic_sampling_of_a_smooth_image(source):
     image = sampled(bump, empty(source))
     grid = empty(AFFINES["oblique"] @ _shift(8, 6, 7), (14, 9, 10))
     expected = bump(points(grid, TURN))
-    cubic = np.abs(resample(image, grid, TURN, order=3) - expected).max()
-    linear = np.abs(resample(image, grid, TURN) - expected).max()
+    cubic = worst(resample(image, grid, TURN, order=3), expected)
+    linear = worst(resample(image, grid, TURN), expected)
     assert cubic < 1e-3
     assert cubic < 0.1 * linear
 
@@ -69,14 +70,14 @@ def test_border_slices_are_not_lost(source, order):
     moved = Volume(image.data, TURN @ image.affine)
     grid = Volume(np.empty(SHAPE), TURN @ source)
     for result in (resample(image, image, there_and_back, order=order), resample(moved, grid)):
-        assert result == pytest.approx(image.data, abs=1e-4)
+        assert worst(result, image.data) < 1e-4
 
 
 @FOUR
 def test_turning_the_axes_keeps_every_voxel(source):
     image = empty(source).like(np.arange(np.prod(SHAPE), dtype=np.float32).reshape(SHAPE))
     flipped = Volume(np.empty(SHAPE), source @ np.diag([-1.0, 1, -1, 1]) @ _shift(-30, 0, -24))
-    assert resample(image, flipped, order=0) == pytest.approx(image.data[::-1, :, ::-1])
+    assert (resample(image, flipped, order=0) == image.data[::-1, :, ::-1]).all()
 
 
 @FOUR
@@ -94,7 +95,7 @@ def test_field_is_applied_before_the_world_matrix(source):
     xyz = points(grid)
     field = (0.05 * xyz[..., [1, 2, 0]] + np.array([0.5, -0.4, 0.3])).astype(np.float32)
     expected = ramp(move(TURN, xyz + field))
-    assert resample(image, grid, TURN, field=field) == pytest.approx(expected, abs=2e-3)
+    assert worst(resample(image, grid, TURN, field=field), expected) < 2e-3
 
 
 @FOUR
@@ -102,9 +103,9 @@ def test_field_is_applied_before_the_world_matrix(source):
 def test_downsampling_keeps_place_and_mean(source, spacing_mm):
     image = sampled(ramp, empty(source, (24, 24, 24)))
     small = downsample(image, spacing_mm)
-    assert small.data == pytest.approx(ramp(points(small)), abs=1e-3)
+    assert worst(small.data, ramp(points(small))) < 1e-3
     assert small.data.mean() == pytest.approx(image.data.mean(), rel=1e-6)
-    assert max(small.spacing_mm) <= max(spacing_mm, max(image.spacing_mm)) + 0.005
+    assert max(small.spacing_mm) <= max(spacing_mm, *image.spacing_mm) + 0.005
     assert min(small.spacing_mm) > spacing_mm / 2
 
 
@@ -112,7 +113,7 @@ def test_downsampling_drops_an_incomplete_block():
     image = sampled(ramp, empty(AFFINES["oblique"], (23, 17, 19)))
     small = downsample(image, 3.0)
     assert small.shape == (7, 8, 9)
-    assert small.data == pytest.approx(ramp(points(small)), abs=1e-3)
+    assert worst(small.data, ramp(points(small))) < 1e-3
 
 
 @settings(max_examples=60, deadline=None)

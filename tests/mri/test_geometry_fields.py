@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mri_shapes import AFFINES, bump, empty, interior, move, points, ramp, rotation, sampled
+from mri_shapes import AFFINES, bump, empty, interior, move, points, ramp, rotation, sampled, worst
 
 from smartms_img.mri.geometry import jacobian_determinant, resample, resample_back
 from smartms_img.volume import Volume
@@ -29,7 +29,7 @@ entries = st.floats(-0.2, 0.2)
 def test_jacobian_of_a_linear_field_is_constant(affine, gradient, determinant):
     grid = empty(affine, (7, 6, 5))
     field = (points(grid) @ np.array(gradient).T).astype(np.float32)
-    assert jacobian_determinant(field, affine) == pytest.approx(determinant, abs=2e-5)
+    assert worst(jacobian_determinant(field, affine), determinant) < 2e-5
 
 
 @settings(max_examples=40, deadline=None)
@@ -39,7 +39,7 @@ def test_jacobian_of_any_linear_field(values, name):
     grid = empty(AFFINES[name], (4, 4, 4))
     field = (points(grid) @ gradient.T).astype(np.float32)
     expected = np.linalg.det(np.eye(3) + gradient)
-    assert jacobian_determinant(field, grid.affine) == pytest.approx(expected, abs=5e-5)
+    assert worst(jacobian_determinant(field, grid.affine), expected) < 5e-5
 
 
 @FOUR
@@ -54,7 +54,7 @@ def test_jacobian_of_a_swelling(affine):
     inside = interior(grid.shape, 2)
     found = jacobian_determinant(field.astype(np.float32), affine)
     assert np.abs(expected[inside] - 1).max() > 0.3
-    assert found[inside] == pytest.approx(expected[inside], abs=0.02)
+    assert worst(found[inside], expected[inside]) < 0.02
     assert np.abs(found - expected)[inside].mean() < 0.002
 
 
@@ -79,7 +79,7 @@ def test_the_way_back_through_a_registration(affine):
     inside = ((index >= 2) & (index <= np.array(fixed.shape) - 3)).all(-1)
     inside &= interior(moving.shape, 3)
     assert inside.sum() > 2000
-    assert back[inside] == pytest.approx(ramp(truth)[inside], abs=5e-3)
+    assert worst(back[inside], ramp(truth)[inside]) < 5e-3
 
 
 def test_there_and_back_is_the_same_image():
@@ -90,7 +90,7 @@ def test_there_and_back_is_the_same_image():
     inverse, _ = _registration(fixed, moving)
     back = resample_back(fixed.like(there), moving, WORLD, inverse, order=3)
     inside = (points(moving) ** 2).sum(-1) < 9.0**2
-    assert back[inside] == pytest.approx(image.data[inside], abs=3e-3)
+    assert worst(back[inside], image.data[inside]) < 3e-3
 
 
 def test_labels_come_back_whole():

@@ -1,0 +1,180 @@
+"""Lesion change between two visits made by hand, and its mirror."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from mri_shapes import worst
+
+from smartms_img.mri.lesion_change import (
+    ChangeRule,
+    LesionChange,
+    Visit,
+    change_values,
+    classify_change,
+    signal_change_z,
+)
+
+SHAPE = (40, 40, 40)
+RULE = ChangeRule(14.0, 2.5, enlarging_fraction=0.5, shrinking_fraction=1 / 3)
+MIRROR = {0: 0, 1: 4, 4: 1, 2: 3, 3: 2}
+NOTHING = np.s_[0:0, 0:0, 0:0]
+
+
+def box(*slices):
+    mask = np.zeros(SHAPE, dtype=bool)
+    for where in slices:
+        mask[where] = True
+    return mask
+
+
+def compare(before, after, *, signal=8.0, rule=RULE, fluid=NOTHING, voxel_mm=1.0):
+    """Label the change of two masks whose signal differs where they differ."""
+    csf = box(fluid).astype(np.float32)
+    z = signal * (after.astype(np.float32) - before.astype(np.float32))
+    visits = (Visit(z, before, csf), Visit(z, after, csf))
+    brain = np.pad(np.ones(tuple(n - 4 for n in SHAPE), dtype=bool), 2)
+    return classify_change(*visits, z, brain, voxel_mm, rule)
+
+
+def labels(change):
+    return {LesionChange(n) for n in np.unique(change) if n}
+
+
+CASES = {
+    "new": (NOTHING, np.s_[10:14, 10:14, 10:14], LesionChange.NEW),
+    "enlarging": (np.s_[10:14, 10:14, 10:14], np.s_[10:14, 10:14, 10:17], LesionChange.ENLARGING),
+    "shrinking": (np.s_[10:14, 10:14, 10:17], np.s_[10:14, 10:14, 10:14], LesionChange.SHRINKING),
+    "resolved": (np.s_[10:14, 10:14, 10:14], NOTHING, LesionChange.RESOLVED),
+    "stable": (np.s_[10:14, 10:14, 10:14], np.s_[10:14, 10:14, 10:14], None),
+    "grown by a quarter": (np.s_[10:14, 10:14, 10:18], np.s_[10:14, 10:14, 10:20], None),
+    "too small to be new": (NOTHING, np.s_[10:12, 10:12, 10:13], None),
+    "just large enough": (NOTHING, np.s_[10:12, 10:17, 10], LesionChange.NEW),
+}
+
+
+@pytest.mark.parametrize(("before", "after", "expected"), CASES.values(), ids=CASES)
+def test_change_made_by_hand(before, after, expected):
+    before, after = box(before), box(after)
+    change = compare(before, after)
+    assert labels(change) == ({expected} if expected else set())
+    assert ((change > 0) <= (before ^ after)).all()
+    if expected:
+        assert (change > 0).sum() == (before ^ after).sum()
+
+
+@pytest.mark.parametrize(("before", "after", "expected"), CASES.values(), ids=CASES)
+def test_exchanging_the_visits_mirrors_the_classes(before, after, expected):
+    there, back = compare(box(before), box(after)), compare(box(after), box(before))
+    assert (np.vectorize(MIRROR.get)(there) == back).all()
+
+
+def test_all_classes_at_once_mirror_too():
+    stable = np.s_[5:9, 5:9, 5:9]
+    before = box(stable, np.s_[20:24, 20:24, 20:24], np.s_[30:35, 30:34, 30:34])
+    after = box(stable, np.s_[20:24, 20:24, 20:28], np.s_[12:16, 30:34, 5:9])
+    there, back = compare(before, after), compare(after, before)
+    assert labels(there) == {LesionChange.NEW, LesionChange.ENLARGING, LesionChange.RESOLVED}
+    assert (np.vectorize(MIRROR.get)(there) == back).all()
+
+
+def test_loss_is_a_fraction_of_what_the_lesion_was():
+    """A growth by half and a loss of a third are each other's mirror; a quarter lost is less."""
+    four, three = box(np.s_[10:14, 10:14, 10:18]), box(np.s_[10:14, 10:14, 10:16])
+    assert labels(compare(four, three)) == set()
+    assert labels(compare(three, four)) == set()
+
+
+def test_growth_in_two_places_adds_up():
+    """64 mm3 gain 16 mm3 on either side: half of the volume."""
+    before = box(np.s_[10:14, 10:14, 10:14])
+    after = box(np.s_[10:14, 10:14, 9:15])
+    change = compare(before, after)
+    assert labels(change) == {LesionChange.ENLARGING}
+    assert (change > 0).sum() == 32
+
+
+def test_a_larger_mask_without_signal_is_no_change():
+    before, after = box(np.s_[10:14, 10:14, 10:14]), box(np.s_[10:14, 10:14, 10:20])
+    assert not compare(before, after, signal=2.4).any()
+    assert not compare(box(NOTHING), after, signal=2.4).any()
+    assert compare(box(NOTHING), after, signal=2.6).any()
+
+
+def test_signal_that_falls_makes_no_new_lesion():
+    assert not compare(box(NOTHING), box(np.s_[10:14, 10:14, 10:14]), signal=-8.0).any()
+
+
+@pytest.mark.parametrize("corner", [np.s_[10:13, 10:13, 16:19], np.s_[16:19, 16:19, 16:19]])
+def test_what_touches_an_old_lesion_is_not_new(corner):
+    old = np.s_[10:16, 10:16, 10:16]
+    assert labels(compare(box(old), box(old, corner))) == set()
+    apart = tuple(slice(s.start + 1, s.stop + 1) for s in corner)
+    assert labels(compare(box(old), box(old, apart))) == {LesionChange.NEW}
+
+
+def test_a_lesion_that_grows_at_both_ends_is_one_lesion():
+    before, after = box(np.s_[10:14, 10:14, 10:14]), box(np.s_[10:14, 10:14, 6:18])
+    found = {
+        v.paramcd: v.value
+        for v in change_values(compare(before, after), before | after, box(NOTHING), 1.0)
+    }
+    assert found["ENLLV"] == pytest.approx(0.128)
+    assert found["ENLLN"] == 1
+
+
+def test_change_at_the_edge_of_the_brain_or_in_fluid_is_not_trusted():
+    edge, wet = np.s_[2:4, 10:20, 10:20], np.s_[20:24, 20:24, 20:24]
+    assert not compare(box(NOTHING), box(edge)).any()
+    assert not compare(box(NOTHING), box(wet), fluid=wet).any()
+
+
+def test_smallest_volume_counts_millimetres():
+    lesion = box(np.s_[10:13, 10:13, 10:13])
+    assert labels(compare(box(NOTHING), lesion, voxel_mm=0.8)) == set()  # 13.8 mm3
+    assert labels(compare(box(NOTHING), lesion, voxel_mm=0.81)) == {LesionChange.NEW}
+
+
+def test_signal_change_has_unit_noise_whatever_the_gain():
+    rng = np.random.default_rng(4)
+    normal = ~box(np.s_[15:20, 15:20, 15:20])
+    anatomy = rng.normal(100, 10, SHAPE)
+    earlier = anatomy + rng.normal(0, 3, SHAPE)
+    later = anatomy + rng.normal(0, 3, SHAPE)
+    later[~normal] += 30.0
+    z = signal_change_z(earlier, later, normal)
+    assert np.median(z[normal]) == pytest.approx(0.0, abs=1e-5)
+    assert z[normal].std() == pytest.approx(1.0, abs=0.05)
+    assert z[box(np.s_[16:19, 16:19, 16:19])].min() > 5
+    scaled = signal_change_z(earlier, 0.4 * later + 77.0, normal)
+    assert worst(scaled, z) < 1e-2
+    assert worst(signal_change_z(later, earlier, normal), -z) < 1e-4
+
+
+def test_counts_and_volumes_by_hand():
+    change = np.zeros(SHAPE, dtype=np.uint8)
+    change[5:8, 5:8, 5:8] = LesionChange.NEW
+    change[20, 20, 20] = change[21, 21, 21] = LesionChange.NEW
+    change[5:7, 30:32, 5:7] = LesionChange.ENLARGING
+    change[30:32, 5:7, 5:7] = LesionChange.SHRINKING
+    change[30:33, 30:33, 5:7] = LesionChange.RESOLVED
+    found = {
+        v.paramcd: v.value for v in change_values(change, change > 0, box(np.s_[0:5, 0:2, 0]), 2.0)
+    }
+    assert found == pytest.approx(
+        {
+            "NEWLN": 2,
+            "NEWLV": 29 * 0.008,
+            "ENLLN": 1,
+            "ENLLV": 8 * 0.008,
+            "SHRLN": 1,
+            "RESLN": 1,
+            "ATLV": 10 * 0.008,
+        }
+    )
+
+
+def test_the_rule_is_named_with_its_numbers():
+    other = dataclasses.replace(RULE, min_volume_mm3=9.0)
+    assert RULE.name == "joint-signal z>=2.5 vol>=14mm3 grow>=0.5 shrink>=0.333333"
+    assert other.name != RULE.name

@@ -1,0 +1,190 @@
+"""The displacement of the midpoint: known fields, noise, exchange of the visits, volume ratios."""
+
+import numpy as np
+import pytest
+from mri_shapes import centred, ellipsoid, points, worst
+
+from smartms_img.mri.atrophy import volume_changes
+from smartms_img.mri.longitudinal import half_jacobians, midpoint_displacement, warp
+
+SPACING_MM = 2.0
+GRID = centred((40, 44, 36), SPACING_MM)
+XYZ = points(GRID)
+INSIDE = ellipsoid(GRID, (26, 30, 22))
+EVERYWHERE = np.ones(GRID.shape, dtype=np.float32)
+
+
+def body(xyz):
+    """Ellipsoid with smooth gyri: edges everywhere inside."""
+    radius = np.sqrt(((xyz / (30.0, 34.0, 26.0)) ** 2).sum(-1))
+    folds = np.prod(np.cos(xyz * np.array([0.31, 0.27, 0.35]) + 0.4), axis=-1)
+    return (0.7 + 0.3 * folds) / (1 + np.exp((radius - 1) * 12))
+
+
+def smooth(xyz):
+    """Displacement of up to 0.9 mm."""
+    size = np.exp(-0.5 * (xyz**2).sum(-1) / 14.0**2)
+    return size[..., None] * np.array([0.7, -0.5, 0.3])
+
+
+def scaling(percent):
+    """Displacement that changes every volume by exactly a percentage from visit to visit."""
+    ratio = (1 + percent / 100) ** (1 / 3)
+    return lambda xyz: 2 * (ratio - 1) / (ratio + 1) * xyz
+
+
+def visits(image, field, xyz):
+    """Both visits of a midpoint: ``earlier(x - u/2)`` and ``later(x + u/2)`` show the image."""
+    images = []
+    for sign in (-0.5, 0.5):
+        point = xyz
+        for _ in range(20):
+            point = xyz - sign * field(point)
+        images.append(image(point))
+    return images
+
+
+def noisy(images, sd, seed=0):
+    rng = np.random.default_rng(seed)
+    return [(image + rng.normal(0, sd, image.shape)).astype(np.float32) for image in images]
+
+
+def estimate(images):
+    return midpoint_displacement(*images, EVERYWHERE, SPACING_MM)
+
+
+def mean_change_percent(displacement):
+    """Mean change of volume over the inner part of the body."""
+    earlier, later = half_jacobians(displacement, SPACING_MM)
+    return 100 * np.expm1(np.log(later / earlier)[INSIDE].mean())
+
+
+def test_noise_moves_nothing():
+    found = estimate(noisy([body(XYZ), body(XYZ)], 0.003))
+    assert np.linalg.norm(found, axis=-1)[INSIDE].mean() < 0.05
+    assert mean_change_percent(found) == pytest.approx(0.0, abs=0.1)
+
+
+def test_the_same_scan_twice_is_no_displacement():
+    """Somebody filed one scan under both visits."""
+    once = body(XYZ).astype(np.float32)
+    assert not estimate([once, once]).any()
+
+
+def test_a_known_smooth_displacement_is_found():
+    found, truth = estimate(noisy(visits(body, smooth, XYZ), 0.003)), smooth(XYZ)
+    moved = INSIDE & (np.linalg.norm(truth, axis=-1) > 0.4)
+    error = np.linalg.norm(found - truth, axis=-1)
+    assert error[moved].mean() < 0.1 * np.linalg.norm(truth, axis=-1)[moved].mean()
+
+
+def test_exchanging_the_visits_exchanges_the_sign():
+    earlier, later = noisy(visits(body, smooth, XYZ), 0.003)
+    weight = np.random.default_rng(1).random(GRID.shape).astype(np.float32)
+    there = midpoint_displacement(earlier, later, weight, SPACING_MM)
+    back = midpoint_displacement(later, earlier, weight, SPACING_MM)
+    assert np.abs(there).max() > 0.3
+    assert worst(back, -there) < 1e-6
+
+
+@pytest.mark.parametrize("percent", [-2.0, -0.5, 1.0])
+def test_a_change_of_size_is_measured(percent):
+    """A body scaled about its centre: the Jacobian over it is the ratio of its volumes."""
+    found = estimate(noisy(visits(body, scaling(percent), XYZ), 0.003))
+    assert mean_change_percent(found) == pytest.approx(percent, abs=0.1)
+
+
+BALL_MM = 15.0
+BALL_GRID = centred((44, 46, 42), 1.0)
+BALL_XYZ = points(BALL_GRID)
+
+
+def ball(xyz):
+    """Share of a voxel of 1 mm inside the ball."""
+    return 1 / (1 + np.exp((np.linalg.norm(xyz, axis=-1) - BALL_MM) / 0.4))
+
+
+def tissue(xyz):
+    """Ball of white matter, 1.0, and grey matter, 0.7, folded at 6 to 24 mm, in fluid of 0.2."""
+    rng = np.random.default_rng(3)
+    waves = rng.normal(size=(40, 3))
+    waves *= (2 * np.pi / rng.uniform(6, 24, 40) / np.linalg.norm(waves, axis=1))[:, None]
+    phases = rng.uniform(0, 2 * np.pi, 40)
+    folds = sum(np.sin(xyz @ wave + phase) for wave, phase in zip(waves, phases, strict=True))
+    return 0.2 + ball(xyz) * (0.65 + 0.15 * np.tanh(folds / 2))
+
+
+def nudge(xyz):
+    """Displacement of 0.3 voxel that fades over a centimetre."""
+    size = np.exp(-0.5 * ((xyz - (2.0, -3.0, 1.0)) ** 2).sum(-1) / 10.0**2)
+    return 0.3 * size[..., None] * np.array([0.8, -0.5, 0.33])
+
+
+def ball_displacement(images):
+    return midpoint_displacement(*images, np.ones(BALL_GRID.shape, dtype=np.float32), 1.0)
+
+
+def ball_change_percent(images):
+    """Estimate the volume change of the ball from its two visits."""
+    regions = {"ball": ball(BALL_XYZ)}
+    halves = half_jacobians(ball_displacement(images), 1.0)
+    return volume_changes(*halves, regions, regions)["ball"].percent
+
+
+def test_a_third_of_a_voxel_is_found_in_noise():
+    found = ball_displacement(noisy(visits(tissue, nudge, BALL_XYZ), 0.01))
+    truth, inner = nudge(BALL_XYZ), ellipsoid(BALL_GRID, (12, 12, 12))
+    assert np.linalg.norm(truth, axis=-1).max() == pytest.approx(0.3, abs=0.005)
+    assert np.corrcoef(found[inner].ravel(), truth[inner].ravel())[0, 1] > 0.97
+    share = (found * truth)[inner].sum() / (truth**2)[inner].sum()
+    assert share == pytest.approx(1.0, abs=0.15)
+
+
+@pytest.mark.parametrize(("percent", "noise_sd"), [(-1.0, 0.01), (-1.0, 0.03), (1.0, 0.03)])
+def test_volume_of_a_ball_that_changed_by_one_per_cent(percent, noise_sd):
+    """Its surface moves by a twentieth of a voxel."""
+    images = noisy(visits(tissue, scaling(percent), BALL_XYZ), noise_sd)
+    assert ball_change_percent(images) == pytest.approx(percent, rel=0.15)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_volume_of_a_ball_that_only_noise_changed(seed):
+    still = tissue(BALL_XYZ)
+    assert abs(ball_change_percent(noisy([still, still], 0.01, seed))) < 0.02
+
+
+def test_half_jacobians_of_a_linear_field():
+    gradient = np.array([[0.04, 0.02, 0.0], [0.0, -0.06, 0.01], [0.03, 0.0, 0.02]])
+    earlier, later = half_jacobians((XYZ @ gradient.T).astype(np.float32), SPACING_MM)
+    assert worst(earlier, np.linalg.det(np.eye(3) - gradient / 2)) < 1e-5
+    assert worst(later, np.linalg.det(np.eye(3) + gradient / 2)) < 1e-5
+
+
+def test_half_jacobians_of_a_wave():
+    """``u = 3 sin(x / 10)`` along x: the volume ratio is 1 + 0.15 cos(x / 10) for the later half.
+
+    Central differences of a wave damp it by ``sin(h / 10) / (h / 10)``, 0.7 per cent at 2 mm.
+    """
+    field = np.zeros((*GRID.shape, 3), dtype=np.float32)
+    field[..., 0] = 3 * np.sin(XYZ[..., 0] / 10)
+    half = 0.15 * np.cos(XYZ[..., 0] / 10)
+    inside = np.s_[1:-1]
+    for found, expected in zip(
+        half_jacobians(field, SPACING_MM), (1 - half, 1 + half), strict=True
+    ):
+        assert worst(found[inside], expected[inside]) < 0.0011
+
+
+def test_half_jacobians_exchange_with_the_sign():
+    field = smooth(XYZ).astype(np.float32)
+    there, back = half_jacobians(field, SPACING_MM), half_jacobians(-field, SPACING_MM)
+    assert worst(there[0], back[1]) == 0
+    assert worst(there[1], back[0]) == 0
+
+
+def test_warp_samples_where_the_displacement_says():
+    shift = np.broadcast_to(np.array([1.0, -0.6, 0.4], dtype=np.float32), (*GRID.shape, 3))
+    for share in (0.5, -0.5, 1.0):
+        found = warp(body(XYZ), shift, SPACING_MM, share)
+        expected = body(XYZ + share * np.array([1.0, -0.6, 0.4]))
+        assert np.abs(found - expected)[INSIDE].max() < 0.02
