@@ -68,7 +68,7 @@ class Comparison:
 
 def demo(
     out: Annotated[Path, typer.Argument(help="Folder for everything.")] = Path("smartms-demo"),
-    full: Annotated[bool, typer.Option("--full", help="MRI of 1 mm instead of 1.5 mm.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="MRI of 1 mm instead of 2 mm.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print only the result.")] = False,
 ) -> None:
     """Make two synthetic patients with known truth, run everything, show measured beside true.

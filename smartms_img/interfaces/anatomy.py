@@ -32,7 +32,7 @@ from smartms_img.mri.spaces import centre_alignment, on_grid, similarity_in_mask
 from smartms_img.volume import Volume
 
 # Coarsest voxel sizes at which each step loses nothing that later steps need.
-_COARSE_MM, _BIAS_MM, _ALIGN_MM, _WORK_MM = 4.0, 3.0, 3.0, 2.2
+_COARSE_MM, _BIAS_MM, _FIELD_MM, _ALIGN_MM, _WORK_MM = 4.0, 3.0, 6.0, 3.0, 2.2
 _COARSE = Linear(
     iterations=(300, 200), shrink=(2, 1), smoothing_voxels=(1.0, 0.0), sampling_rate=0.5
 )
@@ -105,7 +105,7 @@ class ExtractBrain(SimpleInterface):
                 template.t1.like(grown.astype(np.float32)), coarse, np.linalg.inv(world)
             )
             mask = refine_head_mask(coarse, mask, plausible > 0.5)
-            world = _affine(template, coarse, mask, seed)
+            world = _affine(template, coarse, mask, seed, start=world)
         fine_mask = scan.like(on_grid(mask, coarse, scan))
         self._results["brain_mask"] = put(fine_mask, folder / "mask.nii")
         self._results["t1w"] = put(_without_bias(scan, fine_mask, seed), folder / "t1w.nii")
@@ -205,15 +205,30 @@ def _without_bias(scan: Volume, brain: Volume, seed: int) -> Volume:
     """Divide a scan by its bias field, which is smooth enough for a coarse grid."""
     coarse = downsample(scan, _BIAS_MM)
     inside = on_grid(brain.data, brain, coarse)
-    field = coarse.like(bias_field(coarse, inside, seed=seed, shrink=2))
+    shrink = max(1, round(_FIELD_MM / max(coarse.spacing_mm)))
+    field = coarse.like(bias_field(coarse, inside, seed=seed, shrink=shrink))
     fine = np.maximum(resample(field, scan, outside=1.0), 0.05)
     return scan.like((scan.data / fine).astype(np.float32))
 
 
-def _affine(template: Template, scan: Volume, mask: np.ndarray, seed: int) -> np.ndarray:
+def _affine(
+    template: Template,
+    scan: Volume,
+    mask: np.ndarray,
+    seed: int,
+    start: np.ndarray | None = None,
+) -> np.ndarray:
+    """Return the affine world matrix from template to scan, given a brain mask of the scan."""
     fixed = downsample(template.t1, _COARSE_MM)
     moving = downsample(scan.like(scan.data * mask), _COARSE_MM)
-    world = centre_alignment(template, scan.like(mask))
-    for kind in ("Rigid", "Affine"):
-        world = register_linear(fixed, moving, kind, seed=seed, settings=_COARSE, initial=world)
-    return world
+    world = start
+    if world is None:
+        world = register_linear(
+            fixed,
+            moving,
+            "Rigid",
+            seed=seed,
+            settings=_COARSE,
+            initial=centre_alignment(template, scan.like(mask)),
+        )
+    return register_linear(fixed, moving, "Affine", seed=seed, settings=_COARSE, initial=world)

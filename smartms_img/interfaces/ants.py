@@ -216,13 +216,14 @@ def tissue_posteriors(
     Returns one posterior a prior, in the order of ``priors``, summing to one inside ``mask``.
     """
     ants = _ants(seed)
-    template = _image(ants, image)
+    # The priors pass through files, whose rounded geometry Atropos would refuse as another.
+    plain = Volume(image.data, np.diag([*np.round(image.spacing_mm, 3), 1.0]))
     with _scratch() as folder:
         _call(
             ants.atropos,
-            a=template,
-            x=_mask(ants, image, mask),
-            i=[_image(ants, image.like(prior)) for prior in priors],
+            a=_image(ants, plain),
+            x=_mask(ants, plain, mask),
+            i=[_image(ants, plain.like(prior)) for prior in priors],
             m=f"[{smoothing},1x1x1]",
             c=f"[{iterations},0]",
             priorweight=prior_weight,

@@ -102,8 +102,8 @@ def resample_back(
 
 
 def downsample(volume: Volume, spacing_mm: float) -> Volume:
-    """Average whole blocks of voxels; the result is at most as coarse as ``spacing_mm``."""
-    factor = np.maximum(1, np.floor(spacing_mm / np.array(volume.spacing_mm) + 1e-3)).astype(int)
+    """Average whole blocks of voxels, as near to ``spacing_mm`` as their size allows."""
+    factor = np.maximum(1, np.floor(spacing_mm / np.array(volume.spacing_mm) + 0.5)).astype(int)
     if (factor == 1).all():
         return Volume(volume.data.astype(np.float32), volume.affine)
     size = np.array(volume.shape) // factor

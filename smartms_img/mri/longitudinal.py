@@ -34,7 +34,7 @@ class Stiffness:
     displacement small where there is no signal.
     """
 
-    bending: float = 100.0
+    bending: float = 30.0
     membrane: float = 0.1
 
 

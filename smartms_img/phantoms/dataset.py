@@ -20,7 +20,7 @@ from smartms_img.phantoms.oct import macula_phantom, ring_phantom, write_oct_pha
 from smartms_img.volume import Volume
 
 VISITS: tuple[tuple[str, int], ...] = (("M00", 0), ("M06", 183))
-QUICK_MM, FULL_MM = 1.5, 1.0
+QUICK_MM, FULL_MM = 2.0, 1.0
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def write_dataset(bids: Path, *, full: bool = False) -> list[TrueValue]:
     bids : Path
         Folder of the dataset; made if needed. Truth is not written below it.
     full : bool
-        MRI of 1 mm instead of 1.5 mm voxels.
+        MRI of 1 mm instead of 2 mm voxels.
     """
     _write_tables(bids)
     spacing_mm = FULL_MM if full else QUICK_MM

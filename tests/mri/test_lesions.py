@@ -138,11 +138,13 @@ def test_choroid_plexus_is_no_lesion_where_the_template_sees_white_matter():
     assert not head.segment().any()
 
 
-def test_a_lesion_at_the_wall_of_the_ventricle_stays():
-    wall = ((11.0, 0.0, 0.0), 3.5)
+@pytest.mark.parametrize("centre_mm", [11.0, 8.0], ids=["beside it", "bulging into it"])
+def test_a_lesion_at_the_wall_of_the_ventricle_stays(centre_mm):
+    wall = ((centre_mm, 0.0, 0.0), 3.5)
     head = Head()
     head.brighten(wall, 6.0)
     head.paint(wall, grey=0.6, white=0.4)
+    head.white_prior[_ball(wall)] = 0.9
     assert dice(head.segment(), _ball(wall)) > 0.9
 
 

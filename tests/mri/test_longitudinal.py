@@ -1,16 +1,24 @@
-"""The displacement of the midpoint: known fields, noise, exchange of the visits, volume ratios."""
+"""Two visits at their midpoint: known displacements, noise, gain, exchange, volume ratios."""
 
 import numpy as np
 import pytest
 from mri_shapes import centred, ellipsoid, points, worst
 
 from smartms_img.mri.atrophy import volume_changes
-from smartms_img.mri.longitudinal import half_jacobians, midpoint_displacement, warp
+from smartms_img.mri.longitudinal import (
+    Stiffness,
+    _prior,
+    _sample,
+    half_jacobians,
+    register_visits,
+    warp,
+)
 
 SPACING_MM = 2.0
 GRID = centred((40, 44, 36), SPACING_MM)
 XYZ = points(GRID)
 INSIDE = ellipsoid(GRID, (26, 30, 22))
+ROUNDING = 1e-5
 EVERYWHERE = np.ones(GRID.shape, dtype=np.float32)
 
 
@@ -50,7 +58,7 @@ def noisy(images, sd, seed=0):
 
 
 def estimate(images):
-    return midpoint_displacement(*images, EVERYWHERE, SPACING_MM)
+    return register_visits(*images, EVERYWHERE, SPACING_MM).displacement
 
 
 def mean_change_percent(displacement):
@@ -81,10 +89,11 @@ def test_a_known_smooth_displacement_is_found():
 def test_exchanging_the_visits_exchanges_the_sign():
     earlier, later = noisy(visits(body, smooth, XYZ), 0.003)
     weight = np.random.default_rng(1).random(GRID.shape).astype(np.float32)
-    there = midpoint_displacement(earlier, later, weight, SPACING_MM)
-    back = midpoint_displacement(later, earlier, weight, SPACING_MM)
-    assert np.abs(there).max() > 0.3
-    assert worst(back, -there) < 1e-6
+    there = register_visits(earlier, later, weight, SPACING_MM)
+    back = register_visits(later, earlier, weight, SPACING_MM)
+    assert np.abs(there.displacement).max() > 0.3
+    assert worst(back.displacement, -there.displacement) < ROUNDING
+    assert worst(back.log_ratio, -there.log_ratio) < ROUNDING
 
 
 @pytest.mark.parametrize("percent", [-2.0, -0.5, 1.0])
@@ -120,19 +129,19 @@ def nudge(xyz):
     return 0.3 * size[..., None] * np.array([0.8, -0.5, 0.33])
 
 
-def ball_displacement(images):
-    return midpoint_displacement(*images, np.ones(BALL_GRID.shape, dtype=np.float32), 1.0)
+def register_ball(images):
+    return register_visits(*images, np.ones(BALL_GRID.shape, dtype=np.float32), 1.0)
 
 
-def ball_change_percent(images):
-    """Estimate the volume change of the ball from its two visits."""
+def ball_change_percent(found):
+    """Volume change of the ball by a registration of its two visits."""
     regions = {"ball": ball(BALL_XYZ)}
-    halves = half_jacobians(ball_displacement(images), 1.0)
+    halves = half_jacobians(found.displacement, 1.0)
     return volume_changes(*halves, regions, regions)["ball"].percent
 
 
 def test_a_third_of_a_voxel_is_found_in_noise():
-    found = ball_displacement(noisy(visits(tissue, nudge, BALL_XYZ), 0.01))
+    found = register_ball(noisy(visits(tissue, nudge, BALL_XYZ), 0.01)).displacement
     truth, inner = nudge(BALL_XYZ), ellipsoid(BALL_GRID, (12, 12, 12))
     assert np.linalg.norm(truth, axis=-1).max() == pytest.approx(0.3, abs=0.005)
     assert np.corrcoef(found[inner].ravel(), truth[inner].ravel())[0, 1] > 0.97
@@ -140,17 +149,29 @@ def test_a_third_of_a_voxel_is_found_in_noise():
     assert share == pytest.approx(1.0, abs=0.15)
 
 
-@pytest.mark.parametrize(("percent", "noise_sd"), [(-1.0, 0.01), (-1.0, 0.03), (1.0, 0.03)])
+@pytest.mark.parametrize(("percent", "noise_sd"), [(-1.0, 0.01), (1.0, 0.03)])
 def test_volume_of_a_ball_that_changed_by_one_per_cent(percent, noise_sd):
     """Its surface moves by a twentieth of a voxel."""
     images = noisy(visits(tissue, scaling(percent), BALL_XYZ), noise_sd)
-    assert ball_change_percent(images) == pytest.approx(percent, rel=0.15)
+    assert ball_change_percent(register_ball(images)) == pytest.approx(percent, rel=0.15)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_volume_of_a_ball_that_only_noise_changed(seed):
     still = tissue(BALL_XYZ)
-    assert abs(ball_change_percent(noisy([still, still], 0.01, seed))) < 0.02
+    found = register_ball(noisy([still, still], 0.01, seed))
+    assert abs(ball_change_percent(found)) < 0.02
+
+
+@pytest.mark.parametrize("slope_per_mm", [0.0, 0.002])
+def test_gain_and_bias_are_no_change_of_volume(slope_per_mm):
+    """The later scan is 3 % brighter, and 4 % more so from one side of the ball to the other."""
+    log_ratio = np.log(1.03) + slope_per_mm * (BALL_XYZ[..., 0] - 0.5 * BALL_XYZ[..., 2])
+    earlier, later = visits(tissue, scaling(-1.0), BALL_XYZ)
+    found = register_ball(noisy([earlier, later * np.exp(log_ratio)], 0.01))
+    inner = ellipsoid(BALL_GRID, (12, 12, 12))
+    assert worst(found.log_ratio[inner], log_ratio[inner]) < 0.01
+    assert ball_change_percent(found) == pytest.approx(-1.0, rel=0.15)
 
 
 def test_half_jacobians_of_a_linear_field():
@@ -188,3 +209,25 @@ def test_warp_samples_where_the_displacement_says():
         found = warp(body(XYZ), shift, SPACING_MM, share)
         expected = body(XYZ + share * np.array([1.0, -0.6, 0.4]))
         assert np.abs(found - expected)[INSIDE].max() < 0.02
+
+
+@pytest.mark.parametrize("spacing_mm", [1.0, 2.0])
+def test_the_prior_weighs_millimetres_whatever_the_grid(spacing_mm):
+    """A cosine of wave number k costs membrane k^2 + bending k^4 for every mm3."""
+    found = _prior(
+        (int(64 / spacing_mm), 16, 16), spacing_mm, Stiffness(bending=5.0, membrane=3.0)
+    )
+    for half_waves in (1, 2, 4):
+        k = np.pi * half_waves / 64.0
+        expected = spacing_mm**3 * (3.0 * k**2 + 5.0 * k**4)
+        assert found[half_waves, 0, 0] == pytest.approx(expected, rel=0.03)
+    assert found[0, 0, 0] == 0.0
+
+
+@pytest.mark.parametrize("shape", [(10, 11, 9), (20, 22, 18), (80, 88, 72)])
+def test_other_grids_cover_the_same_field_of_view(shape):
+    """A ramp keeps its place: no shift by half a voxel between resolutions."""
+    found = _sample((XYZ @ [0.7, -0.4, 0.9]).astype(np.float32), shape)
+    grid = centred(shape, SPACING_MM * GRID.shape[0] / shape[0])
+    inside = np.s_[2:-2, 2:-2, 2:-2]
+    assert worst(found[inside], (points(grid) @ [0.7, -0.4, 0.9])[inside]) < 1e-3
