@@ -31,7 +31,7 @@ from smartms_img.mri.skullstrip import surface_brain_mask
 from smartms_img.mri.spaces import centre_alignment, on_grid, similarity_in_mask, template_maps
 from smartms_img.volume import Volume
 
-# Coarsest voxel sizes at which each step loses nothing that later steps need.
+# Voxel sizes at which the steps work; what they estimate is smooth or rigid.
 _COARSE_MM, _BIAS_MM, _FIELD_MM, _ALIGN_MM, _WORK_MM = 4.0, 3.0, 6.0, 3.0, 2.2
 _COARSE = Linear(
     iterations=(300, 200), shrink=(2, 1), smoothing_voxels=(1.0, 0.0), sampling_rate=0.5

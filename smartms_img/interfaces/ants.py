@@ -46,7 +46,7 @@ class Deformable:
     The levels shrink by powers of two: ``iterations`` (40, 20, 0) works at 4 and 2 voxels.
     """
 
-    metric: Literal["CC", "mattes", "meansquares", "demons"] = "CC"
+    metric: Literal["CC", "mattes"] = "CC"
     radius_or_bins: int = 3
     iterations: tuple[int, ...] = (40, 30, 0)
     step: float = 0.2
@@ -227,7 +227,7 @@ def tissue_posteriors(
             m=f"[{smoothing},1x1x1]",
             c=f"[{iterations},0]",
             priorweight=prior_weight,
-            # Given no own output, it returns the priors that it wrote to its temporary folder.
+            # With an output named, the call would return the priors that it wrote beside it.
             allow={"r": 0, "o": f"[{folder}/tissue.nii.gz,{folder}/posterior%02d.nii.gz]"},
         )
         files = [f"{folder}/posterior{number:02d}.nii.gz" for number in range(1, len(priors) + 1)]

@@ -103,7 +103,7 @@ def resample_back(
 
 def downsample(volume: Volume, spacing_mm: float) -> Volume:
     """Average whole blocks of voxels, as near to ``spacing_mm`` as their size allows."""
-    factor = np.maximum(1, np.floor(spacing_mm / np.array(volume.spacing_mm) + 0.5)).astype(int)
+    factor = np.maximum(1, np.floor(spacing_mm / np.array(volume.spacing_mm) + 0.501)).astype(int)
     if (factor == 1).all():
         return Volume(volume.data.astype(np.float32), volume.affine)
     size = np.array(volume.shape) // factor
@@ -180,31 +180,6 @@ def common_grid(
     affine = np.diag([spacing_mm, spacing_mm, spacing_mm, 1.0])
     affine[:3, 3] = low
     return Volume(np.zeros(tuple(size), dtype=np.float32), affine)
-
-
-def jacobian_determinant(field: Field, affine: Matrix) -> NDArray[np.float32]:
-    """Return det(d(x + u)/dx) of a displacement field by central differences.
-
-    Parameters
-    ----------
-    field : ndarray, shape (i, j, k, 3)
-        Displacement u in mm, RAS+ components.
-    affine : ndarray, shape (4, 4)
-        Affine of the field's grid.
-
-    Examples
-    --------
-    >>> x = np.stack(np.meshgrid(*[np.arange(4.0)] * 3, indexing="ij"), axis=-1)
-    >>> float(jacobian_determinant((0.1 * x).astype(np.float32), np.eye(4))[1, 1, 1].round(4))
-    1.331
-    """
-    to_index = np.linalg.inv(affine[:3, :3])
-    jacobian = np.empty((*field.shape, 3), dtype=np.float32)
-    for component in range(3):
-        gradient = np.stack(np.gradient(field[..., component]), axis=-1)
-        jacobian[..., component, :] = gradient @ to_index.astype(np.float32)
-        jacobian[..., component, component] += 1.0
-    return np.linalg.det(jacobian)
 
 
 def _voxel_points(grid: Volume, field: Field, matrix: Matrix) -> NDArray[np.float64]:

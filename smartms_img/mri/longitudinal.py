@@ -34,7 +34,7 @@ class Stiffness:
     displacement small where there is no signal.
     """
 
-    bending: float = 30.0
+    bending: float = 50.0
     membrane: float = 0.1
 
 
@@ -164,9 +164,9 @@ class _Step:
         self, u: Array, coefficients: NDArray[np.float64], steps: int
     ) -> tuple[Array, NDArray[np.float64]]:
         """Return the increments of displacement and log-ratio coefficients."""
-        half = np.exp(0.5 * expand(coefficients, self._bases))
-        a = warp(self._images[0], u, self._spacing_mm, -0.5) * half
-        b = warp(self._images[1], u, self._spacing_mm, 0.5) / half
+        half = 0.5 * expand(coefficients, self._bases)
+        a = warp(self._images[0], u, self._spacing_mm, -0.5) * np.exp(half)
+        b = warp(self._images[1], u, self._spacing_mm, 0.5) * np.exp(-half)
         mean = 0.5 * (a + b)
         slope = np.stack(np.gradient(mean, self._spacing_mm), axis=-1).astype(np.float32)
         scale = self._weight / _noise_variance(b - a, self._weight)
@@ -210,6 +210,8 @@ class _System:
         z, zc = self._precondition(r, rc)
         p, pc, prior_p = z, zc, r - self._data * z
         product = start = _dot(r, z) + _dot(rc, zc)
+        if start == 0.0:
+            return x, c
         for _ in range(steps):
             along = self._scale * (
                 (self._slope * p).sum(axis=-1) - self._mean * expand(pc, self._bases)
