@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 TABLES = ("endpoints.tsv", "endpoints.json", "endpoints.parquet", "qc.tsv")
-PLANTED = re.compile(rb"CANARY|1971.?11.?11|4242424|7373737|John|Doe\b")
+PLANTED = re.compile(rb"CANARY|1971-11-11|19711111|4242424|7373737")
 OCT_HEADER_BYTES = 2048
 
 
