@@ -10,8 +10,7 @@ from nipype.interfaces.base import BaseInterfaceInputSpec, TraitedSpec, traits
 from smartms_img.config import MriQcConfig
 from smartms_img.interfaces.arrays import get, get_arrays, get_mask
 from smartms_img.interfaces.base import SimpleInterface
-from smartms_img.interfaces.session_results import as_measures
-from smartms_img.io.derivatives import save_derivative, save_world_matrix
+from smartms_img.interfaces.results import Store, StoreInputSpec, as_measures
 from smartms_img.io.layout import measures_file, qc_file
 from smartms_img.io.measures import QcMetric, check, write_measures, write_qc
 from smartms_img.method import METHOD_VERSION
@@ -27,7 +26,6 @@ from smartms_img.mri.session_measures import Value
 from smartms_img.mri.spaces import similarity_in_mask
 from smartms_img.mri.tissue import Tissue
 from smartms_img.naming import UnitKind
-from smartms_img.volume import Volume
 
 _VERSION = METHOD_VERSION[UnitKind.PAIR]
 
@@ -131,12 +129,8 @@ def _tissue(both: dict[str, np.ndarray], visit: str) -> Tissue:
     return Tissue(both[f"csf_{visit}"], both[f"grey_{visit}"], both[f"white_{visit}"])
 
 
-class _StorePairInputSpec(BaseInterfaceInputSpec):
-    staging = traits.Str(mandatory=True)
-    stem = traits.Str(mandatory=True)
+class _StorePairInputSpec(StoreInputSpec):
     sessions = traits.List(traits.Str(), mandatory=True)
-    seed = traits.Int(mandatory=True)
-    sources = traits.List(mandatory=True)
     both = traits.Str(mandatory=True)
     grid = traits.Str(mandatory=True)
     log_jacobian = traits.Str(mandatory=True)
@@ -146,14 +140,11 @@ class _StorePairInputSpec(BaseInterfaceInputSpec):
     to_follow = traits.List(mandatory=True)
 
 
-class _StorePairOutputSpec(TraitedSpec):
-    stem = traits.Str()
-
-
-class StorePair(SimpleInterface):
+class StorePair(Store):
     """Write the derivatives of a pair with their sidecars."""
 
-    input_spec, output_spec = _StorePairInputSpec, _StorePairOutputSpec
+    input_spec = _StorePairInputSpec
+    method_version = _VERSION
 
     def _compute(self, folder: Path) -> None:  # noqa: ARG002 - writes to the staging folder
         both, grid = get_arrays(self.inputs.both), get(self.inputs.grid)
@@ -178,22 +169,6 @@ class StorePair(SimpleInterface):
         )
         worlds = (self.inputs.to_base, self.inputs.to_follow)
         for session, world in zip(self.inputs.sessions, worlds, strict=True):
-            name = f"{self.inputs.stem}_from-halfway_to-{session}_mode-image_xfm.json"
-            save_world_matrix(
-                world,
-                Path(self.inputs.staging) / name,
-                source="the halfway space",
-                target=f"the T1w of ses-{session}",
-            )
+            name = f"from-halfway_to-{session}"
+            self._matrix(world, name, "the halfway space", f"the T1w of ses-{session}")
         self._results["stem"] = self.inputs.stem
-
-    def _save(self, volume: Volume, name: str, description: str, dtype: type = np.float32) -> None:
-        save_derivative(
-            volume,
-            Path(self.inputs.staging) / f"{self.inputs.stem}_{name}.nii.gz",
-            description=description,
-            sources=self.inputs.sources,
-            method_version=_VERSION,
-            seed=self.inputs.seed,
-            dtype=dtype,
-        )

@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 from nipype.interfaces.base import BaseInterfaceInputSpec, TraitedSpec, traits
 
-from smartms_img.catalogue import endpoint
 from smartms_img.config import MriQcConfig
 from smartms_img.interfaces.arrays import get, get_arrays, get_mask
 from smartms_img.interfaces.base import SimpleInterface
-from smartms_img.io.derivatives import save_derivative, save_world_matrix
+from smartms_img.interfaces.results import Store, StoreInputSpec, as_measures
 from smartms_img.io.layout import measures_file, qc_file
-from smartms_img.io.measures import Measure, QcMetric, check, write_measures, write_qc
+from smartms_img.io.measures import QcMetric, check, write_measures, write_qc
 from smartms_img.method import METHOD_VERSION
 from smartms_img.mri.brain import edge_fraction, erode
 from smartms_img.mri.geometry import resample
@@ -30,31 +29,6 @@ from smartms_img.volume import Volume
 
 _VERSION = METHOD_VERSION[UnitKind.SESSION]
 _LESIONS = ("T2LV", "T2LN", "BHLV", "BHLN")
-
-
-def as_measures(
-    values: list[Value],
-    *,
-    visit: str,
-    method_version: str,
-    sources: list[str],
-    reference: str = "",
-) -> list[Measure]:
-    """Turn values into measures with the catalogue's unit and method."""
-    return [
-        Measure(
-            PARAMCD=value.paramcd,
-            LOC=value.loc,
-            value=value.value,
-            unit=endpoint(value.paramcd).unit,
-            method=f"smartms {endpoint(value.paramcd).method}",
-            method_version=method_version,
-            visit=visit,
-            reference=reference,
-            source=tuple(sources),
-        )
-        for value in values
-    ]
 
 
 class _MeasureSessionInputSpec(BaseInterfaceInputSpec):
@@ -152,11 +126,7 @@ class MeasureSession(SimpleInterface):
         ]
 
 
-class _StoreSessionInputSpec(BaseInterfaceInputSpec):
-    staging = traits.Str(mandatory=True)
-    stem = traits.Str(mandatory=True)
-    seed = traits.Int(mandatory=True)
-    sources = traits.List(mandatory=True)
+class _StoreSessionInputSpec(StoreInputSpec):
     t1w = traits.Str(mandatory=True, desc="without bias field, lesions not filled")
     t1w_filled = traits.Str(mandatory=True)
     brain_mask = traits.Str(mandatory=True)
@@ -170,14 +140,11 @@ class _StoreSessionInputSpec(BaseInterfaceInputSpec):
     evidence = traits.Str(mandatory=True)
 
 
-class _StoreSessionOutputSpec(TraitedSpec):
-    stem = traits.Str()
-
-
-class StoreSession(SimpleInterface):
+class StoreSession(Store):
     """Write the derivatives of a visit with their sidecars."""
 
-    input_spec, output_spec = _StoreSessionInputSpec, _StoreSessionOutputSpec
+    input_spec = _StoreSessionInputSpec
+    method_version = _VERSION
 
     def _compute(self, folder: Path) -> None:  # noqa: ARG002 - writes to the staging folder
         inputs = self.inputs
@@ -206,24 +173,6 @@ class StoreSession(SimpleInterface):
         self._save(
             flair.like(evidence["probability"]), "label-lesion_probseg", "Lesion probability"
         )
-        self._matrix(inputs.to_scan, "MNI152", "T1w")
-        self._matrix(inputs.flair_to_t1w, "FLAIR", "T1w")
+        self._matrix(inputs.to_scan, "from-MNI152_to-T1w", "MNI152", "T1w")
+        self._matrix(inputs.flair_to_t1w, "from-FLAIR_to-T1w", "FLAIR", "T1w")
         self._results["stem"] = inputs.stem
-
-    def _save(
-        self, volume: Volume, name: str, description: str, dtype: type = np.float32, **extra: bool
-    ) -> None:
-        save_derivative(
-            volume,
-            Path(self.inputs.staging) / f"{self.inputs.stem}_{name}.nii.gz",
-            description=description,
-            sources=self.inputs.sources,
-            method_version=_VERSION,
-            seed=self.inputs.seed,
-            dtype=dtype,
-            extra=extra,
-        )
-
-    def _matrix(self, matrix: list[list[float]], source: str, target: str) -> None:
-        name = f"{self.inputs.stem}_from-{source}_to-{target}_mode-image_xfm.json"
-        save_world_matrix(matrix, Path(self.inputs.staging) / name, source=source, target=target)
