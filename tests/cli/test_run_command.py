@@ -61,11 +61,13 @@ def test_no_process_survives_an_interrupt(folder: Path, launcher: str, number: i
         stdout=subprocess.DEVNULL,
         text=True,
         start_new_session=True,
+        # A background shell starts its jobs with the signal ignored, and that is inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     wait_until(lambda: log.is_file() and "up" in log.read_text())
     start = time.monotonic()
     os.kill(run.pid, number)
-    _, message = run.communicate()
+    _, message = run.communicate(timeout=30.0)
     wait_until(lambda: not processes_of(folder), seconds=3.0)
     assert time.monotonic() - start < 3.0
     if number == signal.SIGKILL:
