@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import fake_smartms
@@ -48,6 +49,15 @@ def wait_until(condition: object, seconds: float = 30.0) -> None:
         time.sleep(0.05)
 
 
+@pytest.fixture
+def heeded_interrupt() -> Iterator[None]:
+    """Children heed SIGINT even where a background shell made these tests ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeded_interrupt")
 @pytest.mark.parametrize("launcher", ["inprocess", "dask"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_no_process_survives_an_interrupt(folder: Path, launcher: str, number: int) -> None:
@@ -61,8 +71,6 @@ def test_no_process_survives_an_interrupt(folder: Path, launcher: str, number: i
         stdout=subprocess.DEVNULL,
         text=True,
         start_new_session=True,
-        # A background shell starts its jobs with the signal ignored, and that is inherited.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     wait_until(lambda: log.is_file() and "up" in log.read_text())
     start = time.monotonic()
