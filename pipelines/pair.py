@@ -85,7 +85,7 @@ def init_pair_wf(unit: Unit, context: UnitContext) -> Workflow:
             (halfway, deform, placed),
             (halfway, change, placed),
             (deform, change, [("middle", "middle")]),
-            (halfway, measure, [("both", "both")]),
+            (halfway, measure, [("both", "both"), ("spacings_mm", "spacings_mm")]),
             (deform, measure, [("middle", "middle")]),
             (change, measure, [(name, name) for name in ("change", "lesions", "atrophied")]),
             (halfway, store, [*placed, ("to_base", "to_base"), ("to_follow", "to_follow")]),

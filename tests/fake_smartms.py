@@ -35,7 +35,6 @@ baseline: M00
 visits:
   - {label: M00, name: Baseline, number: 0, window_days: [-60, 30]}
   - {label: M06, name: Month 6, number: 6, window_days: [120, 270]}
-mri: {required: [T1w], optional: []}
 oct: {eyes: [OD], scans: [ring]}
 """
 
@@ -45,15 +44,20 @@ def fake_config() -> StudyConfig:
 
 
 def make_subject(bids: Path, subject: str, **texts: str) -> None:
-    """Write a subject: T1w and OD ring at M00 and M06; ``M06_T1w="kill"`` replaces a text."""
+    """Write a subject: MRI and OD ring at M00 and M06; ``M06_T1w="kill"`` replaces a text.
+
+    The FLAIR asks for nothing, unless it has a text.
+    """
     folder = bids / f"sub-{subject}"
     for session in ("M00", "M06"):
         stem = f"sub-{subject}_ses-{session}"
         for name, path in (
             ("T1w", f"ses-{session}/anat/{stem}_T1w.nii.gz"),
+            ("FLAIR", f"ses-{session}/anat/{stem}_FLAIR.nii.gz"),
             ("ring", f"ses-{session}/oct/{stem}_eye-OD_acq-ring_oct.vol"),
         ):
-            text = texts.get(f"{session}_{name}", f"value {subject}-{session}-{name}")
+            silent = "" if name == "FLAIR" else f"value {subject}-{session}-{name}"
+            text = texts.get(f"{session}_{name}", silent)
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text(text)
     days = "session_id\tday\nses-M00\t0\nses-M06\t180\n"

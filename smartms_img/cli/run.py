@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -63,6 +64,12 @@ class RunRequest:
     quiet: bool = False
 
 
+def _finite(value: float | None) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is no amount of memory in GB")
+    return value
+
+
 def run(  # noqa: PLR0913, PLR0917 - one argument an option
     bids: Annotated[Path, typer.Argument(help="BIDS dataset.")],
     out: Annotated[Path, typer.Argument(help="Output directory: a BIDS derivative dataset.")],
@@ -78,7 +85,9 @@ def run(  # noqa: PLR0913, PLR0917 - one argument an option
     config: Annotated[Path | None, typer.Option(help="Study configuration.")] = None,
     cluster: Annotated[Path | None, typer.Option(help="Execution configuration.")] = None,
     n_procs: Annotated[int | None, typer.Option(min=1, help="Units side by side.")] = None,
-    mem_gb: Annotated[float | None, typer.Option(min=0.1, help="Memory to share out.")] = None,
+    mem_gb: Annotated[
+        float | None, typer.Option(min=0.1, callback=_finite, help="Memory to share out.")
+    ] = None,
     work: Annotated[
         Path | None, typer.Option("-w", "--work", help="Scratch folder; default: OUT/work.")
     ] = None,

@@ -2,17 +2,9 @@
 
 from smartms_img.config.cluster import ClusterConfig
 from smartms_img.config.load import default_study, load_cluster, load_study, study_digest
-from smartms_img.config.study import (
-    LesionConfig,
-    MriConfig,
-    MriQcConfig,
-    OctConfig,
-    OctQcConfig,
-    PairConfig,
-    QcConfig,
-    StudyConfig,
-    VisitConfig,
-)
+from smartms_img.config.mri import LesionConfig, MriConfig, MriQcConfig
+from smartms_img.config.oct import OctConfig, OctQcConfig
+from smartms_img.config.study import PairConfig, QcConfig, StudyConfig, VisitConfig
 
 __all__ = [
     "ClusterConfig",

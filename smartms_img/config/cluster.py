@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from smartms_img.config.study import Frozen
+from smartms_img.config.base import Frozen
 
 
 class ClusterConfig(Frozen):

@@ -20,6 +20,9 @@ from smartms_img.naming import (
     subject_unit,
 )
 
+# What the pipeline of a visit reads; other contrasts are left alone.
+SESSION_CONTRASTS = (Contrast.T1W, Contrast.FLAIR)
+
 
 @dataclass
 class _Visit:
@@ -30,9 +33,7 @@ class _Visit:
     problems: list[ImageFile] = field(default_factory=list)
 
 
-def build_plan(
-    index: DatasetIndex, config: StudyConfig, bids: Path, subjects: Iterable[str]
-) -> list[Unit]:
+def build_plan(index: DatasetIndex, config: StudyConfig, subjects: Iterable[str]) -> list[Unit]:
     """Lay out every planned unit; a unit comes after those it depends on.
 
     Parameters
@@ -41,8 +42,6 @@ def build_plan(
         What the dataset has.
     config : StudyConfig
         What the study plans.
-    bids : Path
-        Dataset, for lesion masks of another source in ``derivatives/``.
     subjects : iterable of str
         Labels of all participants, also of those without any image.
 
@@ -61,7 +60,7 @@ def build_plan(
     units: list[Unit] = []
     for subject in subjects:
         own = {session: visit for (name, session), visit in visits.items() if name == subject}
-        units += _SubjectPlan(subject, own, config, bids).units()
+        units += _SubjectPlan(subject, own, config).units()
     return units
 
 
@@ -77,11 +76,8 @@ def _place(visit: _Visit, file: ImageFile) -> None:
 class _SubjectPlan:
     """The plan of one subject."""
 
-    def __init__(
-        self, subject: str, visits: dict[str, _Visit], config: StudyConfig, bids: Path
-    ) -> None:
-        self._subject, self._visits = subject, visits
-        self._config, self._bids = config, bids
+    def __init__(self, subject: str, visits: dict[str, _Visit], config: StudyConfig) -> None:
+        self._subject, self._visits, self._config = subject, visits, config
 
     def units(self) -> list[Unit]:
         planned = [visit.label for visit in self._config.visits]
@@ -104,24 +100,14 @@ class _SubjectPlan:
         else:
             reason = "; ".join(
                 _why_absent(str(contrast), visit, [contrast, None])
-                for contrast in self._config.mri.required
+                for contrast in SESSION_CONTRASTS
                 if contrast not in visit.mri
             )
-            wanted = (*self._config.mri.required, *self._config.mri.optional)
-            inputs = [visit.mri[contrast].path for contrast in wanted if contrast in visit.mri]
-            inputs += self._external_mask(label)
+            present = [contrast for contrast in SESSION_CONTRASTS if contrast in visit.mri]
+            inputs = [visit.mri[contrast].path for contrast in present]
         return self._unit(
             session_unit(self._subject, label), UnitKind.SESSION, label, reason, inputs
         )
-
-    def _external_mask(self, label: str) -> list[str]:
-        source = self._config.mri.lesions.mask_source
-        if source == "smartms":
-            return []
-        folder = Path(f"derivatives/{source}/sub-{self._subject}/ses-{label}/anat")
-        pattern = f"sub-{self._subject}_ses-{label}_*label-lesion_mask.nii.gz"
-        found = (self._bids / folder).glob(pattern)
-        return [path.relative_to(self._bids).as_posix() for path in found]
 
     def _pair(self, reference: Unit, follow: Unit) -> Unit:
         reason = "; ".join(

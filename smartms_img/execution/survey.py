@@ -54,7 +54,7 @@ def survey(bids: Path, config: StudyConfig) -> Survey:
         for subject in subjects
         if subject in index.sessions
     }
-    units = tuple(build_plan(index, config, bids, subjects))
+    units = tuple(build_plan(index, config, subjects))
     findings = [*index.findings, *participants.findings]
     findings += _participant_findings(index, participants)
     for subject, known in days.items():

@@ -8,7 +8,7 @@ import numpy as np
 from nipype.interfaces.base import BaseInterfaceInputSpec, TraitedSpec, traits
 
 from smartms_img.catalogue import endpoint
-from smartms_img.errors import ConfigurationError, InputError
+from smartms_img.errors import InputError
 from smartms_img.interfaces.base import SimpleInterface
 from smartms_img.interfaces.oct_checks import oct_checks
 from smartms_img.interfaces.oct_figures import draw_scan
@@ -158,10 +158,6 @@ class MeasureEye(SimpleInterface):
         self, values: dict[str, dict[Key, SectorValue]], alignment: Alignment | None
     ) -> list[Measure]:
         source = self.inputs.config.oct.layer_source
-        if source not in values:
-            known = ", ".join(values)
-            problem = f"unknown oct.layer_source '{source}'"
-            raise ConfigurationError(problem, f"Write one of {known}")
         place = f", aligned to {self.inputs.reference}" if alignment else ""
         note = self.inputs.note
         if self.inputs.baseline and alignment is None:

@@ -58,6 +58,7 @@ class _HalfwaySpaceInputSpec(BaseInterfaceInputSpec):
 class _HalfwaySpaceOutputSpec(TraitedSpec):
     both = traits.Str(desc="arrays of both visits in the halfway space")
     grid = traits.Str(desc="metric mask on the halfway grid")
+    spacings_mm = traits.List(desc="voxel size of the T1w of both visits")
     to_base = traits.List(desc="world matrix from the halfway space to the reference T1w")
     to_follow = traits.List(desc="world matrix from the halfway space to the follow-up T1w")
 
@@ -73,15 +74,18 @@ class HalfwaySpace(SimpleInterface):
             for session in self.inputs.sessions
         ]
         stripped = any(visit.skull_stripped for visit in visits)
-        rigid = _rigid_both_ways(visits, stripped, self.inputs.seed)
-        to_visit = halfway(rigid)
-        spacings = [visit.image("desc-preproc_T1w").spacing_mm for visit in visits]
+        scans = [visit.image("desc-preproc_T1w") for visit in visits]
         masks = [visit.mask("desc-brain_mask") for visit in visits]
+        to_visit = halfway(_rigid_both_ways(scans, masks, stripped, self.inputs.seed))
+        spacings = [scan.spacing_mm for scan in scans]
         grid = common_grid(
             masks, to_visit, grid_spacing_mm(self.inputs.spacing_mm, spacings), _MARGIN_MM
         )
         arrays = {}
-        for name, visit, world in zip(("base", "follow"), visits, to_visit, strict=True):
+        for name, visit, scan, world in zip(
+            ("base", "follow"), visits, scans, to_visit, strict=True
+        ):
+            arrays[f"t1w_{name}"] = resample(scan, grid, world, order=3)
             for key, array in _in_halfway(visit, grid, world).items():
                 arrays[f"{key}_{name}"] = array
         inside = [arrays[f"mask_{name}"] > 0.5 for name in ("base", "follow")]
@@ -95,12 +99,14 @@ class HalfwaySpace(SimpleInterface):
         self._results["both"] = put_arrays(folder / "both.npz", **arrays)
         where = metric_mask(inside, stripped, spacing)
         self._results["grid"] = put(grid.like(where), folder / "metric_mask.nii")
+        self._results["spacings_mm"] = [list(spacing) for spacing in spacings]
         self._results["to_base"], self._results["to_follow"] = (m.tolist() for m in to_visit)
 
 
-def _rigid_both_ways(visits: list[SessionFiles], stripped: bool, seed: int) -> Matrix:
-    scans = [downsample(visit.image("desc-preproc_T1w"), _RIGID_MM) for visit in visits]
-    brains = [visit.mask("desc-brain_mask") for visit in visits]
+def _rigid_both_ways(
+    full: list[Volume], brains: list[Volume], stripped: bool, seed: int
+) -> Matrix:
+    scans = [downsample(scan, _RIGID_MM) for scan in full]
     masks = [
         metric_mask([on_grid(brain.data, brain, scan)], stripped, min(scan.spacing_mm))
         for brain, scan in zip(brains, scans, strict=True)
@@ -125,7 +131,6 @@ def _in_halfway(visit: SessionFiles, grid: Volume, world: Matrix) -> dict[str, n
     tissue = visit.tissue()
     regions = resample(visit.image("desc-regions_dseg"), grid, world, order=0)
     return {
-        "t1w": resample(visit.image("desc-preproc_T1w"), grid, world, order=3),
         "flair": resample(visit.image("desc-preproc_FLAIR"), grid, flair_world, order=3),
         "mask": resample(visit.mask("desc-brain_mask"), grid, world),
         "lesions": resample(visit.mask("label-lesion_mask"), grid, flair_world),

@@ -12,7 +12,7 @@ from smartms_img.interfaces.arrays import get, get_arrays, get_mask
 from smartms_img.interfaces.base import SimpleInterface
 from smartms_img.interfaces.results import Store, StoreInputSpec, as_measures
 from smartms_img.io.layout import measures_file, qc_file
-from smartms_img.io.measures import QcMetric, check, write_measures, write_qc
+from smartms_img.io.measures import Measure, QcMetric, check, write_measures, write_qc
 from smartms_img.method import METHOD_VERSION
 from smartms_img.mri.atrophy import (
     VolumeChange,
@@ -21,7 +21,7 @@ from smartms_img.mri.atrophy import (
     volume_changes,
 )
 from smartms_img.mri.lesion_change import ChangeRule, change_values
-from smartms_img.mri.pair_space import left_right_advantage
+from smartms_img.mri.pair_space import left_right_advantage, voxel_ratio
 from smartms_img.mri.session_measures import Value
 from smartms_img.mri.spaces import similarity_in_mask
 from smartms_img.mri.tissue import Tissue
@@ -42,6 +42,7 @@ class _MeasurePairInputSpec(BaseInterfaceInputSpec):
     change = traits.Str(mandatory=True)
     atrophied = traits.Str(mandatory=True)
     rule = traits.Any(mandatory=True)
+    spacings_mm = traits.List(mandatory=True, desc="voxel size of the T1w of both visits")
     thresholds = traits.Any(mandatory=True)
 
 
@@ -63,34 +64,43 @@ class MeasurePair(SimpleInterface):
             region_weights(_tissue(middle, "base"), middle["regions_base"]),
             region_weights(_tissue(middle, "follow"), middle["regions_follow"]),
         )
+        volumes = self._volume_values(changes)
+        rule: ChangeRule = self.inputs.rule
+        measures = self._measures(volumes) + self._measures(self._lesion_values(), rule.name)
+        write_measures(staging / measures_file(stem), measures)
+        scope = tuple(value.paramcd for value in volumes)
+        write_qc(staging / qc_file(stem), self._checks(both, middle, changes, scope))
+        self._results["measures"] = str(staging / measures_file(stem))
+
+    def _measures(self, values: list[Value], rule: str = "") -> list[Measure]:
         reference, follow = self.inputs.sessions
-        measures = as_measures(
-            self._values(changes),
+        return as_measures(
+            values,
             visit=follow,
             reference=reference,
             method_version=_VERSION,
             sources=self.inputs.sources,
+            rule=rule,
         )
-        write_measures(staging / measures_file(stem), measures)
-        write_qc(staging / qc_file(stem), self._checks(both, middle, changes))
-        self._results["measures"] = str(staging / measures_file(stem))
 
-    def _values(self, changes: dict[str, VolumeChange]) -> list[Value]:
+    def _volume_values(self, changes: dict[str, VolumeChange]) -> list[Value]:
         values = [Value(name, "", change.percent) for name, change in changes.items()]
         if self.inputs.years:
             yearly = annualised_percent(changes["PBVC"].percent, self.inputs.years)
             values.append(Value("PBVCY", "", yearly))
+        return values
+
+    def _lesion_values(self) -> list[Value]:
         change = get(self.inputs.change)
         lesions, atrophied = get_mask(self.inputs.lesions), get_mask(self.inputs.atrophied)
-        return values + change_values(
-            change.data, lesions.data, atrophied.data, change.spacing_mm[0]
-        )
+        return change_values(change.data, lesions.data, atrophied.data, change.spacing_mm[0])
 
     def _checks(
         self,
         both: dict[str, np.ndarray],
         middle: dict[str, np.ndarray],
         changes: dict[str, VolumeChange],
+        volume_endpoints: tuple[str, ...],
     ) -> list[QcMetric]:
         limits: MriQcConfig = self.inputs.thresholds
         inside = (both["mask_base"] > 0.5) & (both["mask_follow"] > 0.5)
@@ -121,6 +131,14 @@ class MeasurePair(SimpleInterface):
                 "pbvc_asymmetry",
                 abs(pbvc.by_earlier - pbvc.by_later),
                 at_most=limits.max_pbvc_asymmetry,
+                scope=volume_endpoints,
+            ),
+            # Another voxel size is another partial volume at every edge: it reads as atrophy.
+            check(
+                "voxel_ratio",
+                voxel_ratio(*self.inputs.spacings_mm),
+                at_most=limits.max_voxel_ratio,
+                scope=volume_endpoints,
             ),
         ]
 

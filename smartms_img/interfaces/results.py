@@ -23,15 +23,16 @@ def as_measures(
     method_version: str,
     sources: list[str],
     reference: str = "",
+    rule: str = "",
 ) -> list[Measure]:
-    """Turn values into measures with the catalogue's unit and method."""
+    """Turn values into measures with the catalogue's unit and method, and a named rule's name."""
     return [
         Measure(
             PARAMCD=value.paramcd,
             LOC=value.loc,
             value=value.value,
             unit=endpoint(value.paramcd).unit,
-            method=f"smartms {endpoint(value.paramcd).method}",
+            method="; ".join(filter(None, (f"smartms {endpoint(value.paramcd).method}", rule))),
             method_version=method_version,
             visit=visit,
             reference=reference,

@@ -8,7 +8,6 @@ from nipype.interfaces.base import BaseInterfaceInputSpec, TraitedSpec, traits
 
 from smartms_img.catalogue import BOTH_EYES, CATALOGUE, Endpoint
 from smartms_img.config import OctConfig
-from smartms_img.errors import ConfigurationError
 from smartms_img.interfaces.base import SimpleInterface
 from smartms_img.io.layout import measures_file, subject_stem
 from smartms_img.io.measures import Measure, read_measures, write_measures
@@ -48,7 +47,7 @@ class CombineEyes(SimpleInterface):
 
     def _compute(self, folder: Path) -> None:  # noqa: ARG002 - the result goes to staging
         config: OctConfig = self.inputs.config
-        rule = _rule(config)
+        rule = THRESHOLD_SETS[config.inter_eye_thresholds]
         affected: frozenset[Eye] = frozenset()
         if config.exclude_optic_neuritis:
             known = read_participants(Path(self.inputs.bids)).optic_neuritis
@@ -71,14 +70,6 @@ class CombineEyes(SimpleInterface):
             for file in self.inputs.measure_files
             for measure in read_measures(Path(file))
         }
-
-
-def _rule(config: OctConfig) -> ThresholdSet:
-    if config.inter_eye_thresholds not in THRESHOLD_SETS:
-        known = ", ".join(THRESHOLD_SETS)
-        problem = f"unknown inter_eye_thresholds '{config.inter_eye_thresholds}'"
-        raise ConfigurationError(problem, f"Write one of {known}")
-    return THRESHOLD_SETS[config.inter_eye_thresholds]
 
 
 def _difference(item: Endpoint, visit: str, found: _Found, rule: ThresholdSet) -> Measure:

@@ -26,6 +26,15 @@ def grid_spacing_mm(finest_mm: float, spacings_mm: Sequence[tuple[float, float, 
     return round(max(finest_mm, *means), 3)
 
 
+def voxel_ratio(first_mm: Sequence[float], second_mm: Sequence[float]) -> float:
+    """Return the largest ratio between the voxel edges of two scans along one axis.
+
+    >>> round(voxel_ratio((0.72, 0.72, 3.0), (0.91, 0.91, 3.0)), 3)
+    1.264
+    """
+    return max(max(a, b) / min(a, b) for a, b in zip(first_mm, second_mm, strict=True))
+
+
 def metric_mask(masks: Sequence[Mask], stripped: bool, spacing_mm: float) -> Mask:
     """Return where the similarity of two visits may be evaluated.
 

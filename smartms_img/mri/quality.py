@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smartms_img.mri.tissue import Tissue
-from smartms_img.volume import Matrix, Volume
+from smartms_img.volume import Volume
 
 Array = NDArray[np.float32]
 
@@ -52,12 +52,6 @@ def mutual_information(
     joint_entropy = _entropy(joint.ravel())
     single = _entropy(joint.sum(axis=0)) + _entropy(joint.sum(axis=1))
     return float(2 * (single - joint_entropy) / single) if single > 0 else 0.0
-
-
-def mirrored(data: Array, affine: Matrix) -> Volume:
-    """Return the image with left and right exchanged about the world's midline."""
-    flip = np.diag([-1.0, 1.0, 1.0, 1.0])
-    return Volume(data, flip @ affine)
 
 
 def _ranked(values: Array, bins: int) -> NDArray[np.intp]:

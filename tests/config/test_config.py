@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from config_files import load, study
 from pydantic import ValidationError
 
 from smartms_img.config import (
@@ -21,7 +22,6 @@ from smartms_img.config import (
     load_study,
     study_digest,
 )
-from smartms_img.errors import ConfigurationError, ExitCode
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SCHEMA = "configs/smart-ms.schema.json"
@@ -31,103 +31,11 @@ REGENERATE = (
 )
 
 
-def study(**changes: Any) -> dict[str, Any]:
-    """A valid study of two visits, with changes."""
-    visits = [
-        {"label": "M00", "name": "Baseline", "number": 0, "window_days": [-60, 30]},
-        {"label": "M06", "name": "Month 6", "number": 6, "window_days": [120, 270]},
-    ]
-    return {"study_id": "TEST", "baseline": "M00", "visits": visits} | changes
-
-
-def load(tmp_path: Path, content: dict[str, Any] | str) -> StudyConfig:
-    text = content if isinstance(content, str) else yaml.safe_dump(content)
-    (tmp_path / "study.yaml").write_text(text, encoding="utf-8")
-    return load_study(tmp_path / "study.yaml")
-
-
-def refusal(tmp_path: Path, content: dict[str, Any] | str) -> str:
-    """Return the error of a wrong file: one line that names the file, with exit code 2."""
-    with pytest.raises(ConfigurationError) as caught:
-        load(tmp_path, content)
-    line = str(caught.value)
-    assert caught.value.exit_code is ExitCode.BAD_INPUT
-    assert len(line.splitlines()) == 1
-    assert line.startswith("study.yaml: ")
-    assert line.endswith(".")
-    return line
-
-
 def test_configuration_is_frozen() -> None:
     config = default_study()
     for part, name in ((config, "baseline"), (config.mri, "seed"), (config.visits[0], "label")):
         with pytest.raises(ValidationError, match="frozen"):
             setattr(part, name, getattr(part, name))
-
-
-@pytest.mark.parametrize(
-    ("content", "key", "meant"),
-    [
-        (study(basline="M00"), "basline", "baseline"),
-        (study(mri={"sed": 7}), "mri.sed", "seed"),
-        (study(mri={"lesions": {"flair_zz": 2}}), "mri.lesions.flair_zz", "flair_z"),
-        (study(qc={"oct": {"min_frame": 2}}), "qc.oct.min_frame", "min_frames"),
-    ],
-)
-def test_unknown_key_is_refused_with_the_nearest_known_one(tmp_path, content, key, meant) -> None:
-    line = refusal(tmp_path, content)
-    assert f"unknown key '{key}'" in line
-    assert f"Did you mean '{meant}'" in line
-
-
-def test_key_like_no_other_is_refused(tmp_path: Path) -> None:
-    assert "unknown key 'qqqq'. Remove it" in refusal(tmp_path, study(qqqq=1))
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"baseline": "M03"},
-        {"extra_pairs": [{"reference": "M03", "follow": "M06"}]},
-        {"extra_pairs": [{"reference": "M00", "follow": "M03"}]},
-    ],
-)
-def test_unknown_visit_is_refused_and_the_known_ones_are_named(tmp_path, changes) -> None:
-    assert "unknown visit M03; visits are M00, M06" in refusal(tmp_path, study(**changes))
-
-
-@pytest.mark.parametrize(("key", "value"), [("label", "M00"), ("name", "Baseline")])
-def test_visits_of_one_label_or_name_are_refused(tmp_path, key, value) -> None:
-    content = study()
-    content["visits"][1][key] = value
-    assert f"visit {key}s must be unique" in refusal(tmp_path, content)
-
-
-@pytest.mark.parametrize(
-    ("content", "problem"),
-    [
-        (study(visits=[]), "'visits'"),
-        (study(study_id="two words"), "'study_id'"),
-        (study(mri={"lesions": {"min_volume_mm3": -1}}), "'mri.lesions.min_volume_mm3'"),
-        (study(oct={"scans": ["disc"]}), "'oct.scans.0'"),
-        (study(oct={"min_sector_coverage": 1.5}), "'oct.min_sector_coverage'"),
-        ({"study_id": "TEST"}, "Field required"),
-        ("", "valid dictionary"),
-        ("- a list\n", "valid dictionary"),
-        ("study_id: TEST\nbaseline: ]\n", "is not YAML at line 2"),
-        ("study_id: !!python/object:os.system {}\n", "is not YAML"),
-    ],
-)
-def test_a_wrong_file_is_refused_in_one_line(tmp_path, content, problem) -> None:
-    assert problem in refusal(tmp_path, content)
-
-
-def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"^absent\.yaml: cannot be read"):
-        load_study(tmp_path / "absent.yaml")
-    (tmp_path / "picture.yaml").write_bytes(b"\x89PNG\xff")
-    with pytest.raises(ConfigurationError, match=r"^picture\.yaml: .*not a text file"):
-        load_study(tmp_path / "picture.yaml")
 
 
 def test_every_follow_up_is_compared_with_the_baseline() -> None:
@@ -197,12 +105,6 @@ def test_shipped_study_has_the_visits_of_the_trial_and_default_methods() -> None
 def test_shipped_cluster_files(name: str, launcher: str) -> None:
     config = load_cluster(CONFIGS / "clusters" / f"{name}.yaml")
     assert config == ClusterConfig.model_validate({"launcher": launcher})
-
-
-def test_study_settings_are_no_execution_settings(tmp_path: Path) -> None:
-    (tmp_path / "cluster.yaml").write_text("launcher: dask\nseed: 1\n")
-    with pytest.raises(ConfigurationError, match=r"^cluster\.yaml: unknown key 'seed'"):
-        load_cluster(tmp_path / "cluster.yaml")
 
 
 def test_shipped_schema_is_that_of_the_model() -> None:

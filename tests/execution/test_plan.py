@@ -34,7 +34,10 @@ def test_complete_subject(tmp_path: Path) -> None:
             ("sub-01_ses-M00_eye-OD_acq-ring", "sub-01_ses-M06_eye-OD_acq-ring"),
         ),
     ]
-    assert plan["sub-01_ses-M00_mri"].inputs == ("sub-01/ses-M00/anat/sub-01_ses-M00_T1w.nii.gz",)
+    assert plan["sub-01_ses-M00_mri"].inputs == (
+        "sub-01/ses-M00/anat/sub-01_ses-M00_FLAIR.nii.gz",
+        "sub-01/ses-M00/anat/sub-01_ses-M00_T1w.nii.gz",
+    )
 
 
 def test_holes_are_rows_with_a_reason(tmp_path: Path) -> None:

@@ -73,6 +73,7 @@ def outputs(tmp_path_factory):
             change=change.change,
             atrophied=change.atrophied,
             rule=RULE,
+            spacings_mm=[[1.0, 1.0, 3.0], [1.0, 1.0, 3.2]],
             thresholds=MriQcConfig(),
         ).run()
     return folder, deform, change
@@ -132,5 +133,20 @@ def test_a_good_pair_passes_its_checks(outputs):
         "pair_correlation",
         "brain_mask_change",
         "pbvc_asymmetry",
+        "voxel_ratio",
     ]
     assert {metric.status for metric in metrics} == {QcStatus.PASS}
+
+
+def test_the_rule_of_lesion_change_stands_beside_its_numbers_only(outputs):
+    methods = {m.PARAMCD: m.method for m in read_measures(outputs[0] / measures_file(STEM))}
+    assert methods["NEWLN"].endswith(f"; {RULE.name}")
+    assert RULE.name not in methods["PBVC"]
+
+
+def test_checks_of_volume_change_do_not_speak_for_lesions(outputs):
+    metrics = {metric.metric: metric for metric in read_qc(outputs[0] / qc_file(STEM))}
+    assert metrics["voxel_ratio"].value == pytest.approx(3.2 / 3.0)
+    assert {"PBVC", "PBVCY", "PGMVC"} <= set(metrics["voxel_ratio"].scope)
+    assert "NEWLN" not in metrics["voxel_ratio"].scope
+    assert not metrics["pair_correlation"].scope

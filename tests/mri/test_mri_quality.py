@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mri_shapes import AFFINES, bump, empty, points, sampled, worst
 
-from smartms_img.mri.geometry import resample
-from smartms_img.mri.quality import contrast_measures, mirrored, mutual_information
+from smartms_img.mri.quality import contrast_measures, mutual_information
 from smartms_img.mri.tissue import Tissue
 from smartms_img.volume import Volume
 
@@ -55,15 +53,3 @@ def test_mutual_information_of_strangers_and_constants():
     close = mutual_information(first, first + 0.5 * second, mask)
     far = mutual_information(first, first + 2.0 * second, mask)
     assert 1 > close > far > 0.005
-
-
-@pytest.mark.parametrize("affine", AFFINES.values(), ids=AFFINES)
-def test_mirror_exchanges_left_and_right_of_the_world(affine):
-    image = sampled(bump, empty(affine))
-    flipped = mirrored(image.data, image.affine)
-    xyz = points(empty(affine))
-    target = Volume(np.empty((11, 9, 9)), np.eye(4))
-    target.affine[:3, 3] = (-5, -4, -4)
-    expected = bump(points(target) * [-1, 1, 1])
-    assert worst(resample(flipped, target), expected) < 0.02
-    assert worst(points(flipped), xyz * [-1, 1, 1]) < 1e-9
