@@ -44,7 +44,6 @@ def run_unit_command(
 def _execute(unit: Unit, context: UnitContext) -> None:
     # Only this command needs nipype and the pipelines, which take seconds to import.
     from pipelines.registry import build_workflow  # noqa: PLC0415
-
     from smartms_img.execution.nipype_run import run_workflow  # noqa: PLC0415
 
     run_workflow(build_workflow(unit, context), context.work)
