@@ -17,11 +17,11 @@ DAYS_PER_YEAR = 365.25
 
 METHODS = (
     "The T1w of both visits were aligned rigidly in both directions, met in the space half way "
-    "between them and were resampled there once; gain and the difference of their bias fields "
-    "were matched (doi:10.1016/j.neuroimage.2004.04.037). The displacement between the visits was "
+    "between them and were resampled there once. The displacement between the visits was "
     "estimated at its midpoint by Gauss-Newton steps on squared difference with bending energy, "
-    "after the model of doi:10.3389/fnins.2012.00197, and the Jacobians of its two halves were "
-    "integrated over the tissue posteriors of both visits."
+    "after the model of doi:10.3389/fnins.2012.00197, jointly with the ratio of their gains and "
+    "bias fields, a sum of cosines (cf. doi:10.1016/j.neuroimage.2004.04.037). The Jacobians of "
+    "its two halves were integrated over the tissue posteriors of both visits."
 )
 
 

@@ -19,7 +19,7 @@ from smartms_img.mri.geometry import (
     mean_rigid,
     resample,
 )
-from smartms_img.mri.intensity import match_intensity
+from smartms_img.mri.intensity import equal_level
 from smartms_img.mri.lesion_change import ChangeRule, Visit, classify_change, signal_change_z
 from smartms_img.mri.longitudinal import half_jacobians, register_visits, warp
 from smartms_img.mri.pair_space import grid_spacing_mm, metric_mask
@@ -93,8 +93,8 @@ class HalfwaySpace(SimpleInterface):
         spacing = grid.spacing_mm[0]
         fluid = np.maximum(arrays["csf_base"], arrays["csf_follow"])
         tissue = erode(np.logical_and(*inside), 2.0, grid.spacing_mm) & (fluid < 0.1)
-        arrays["t1w_base"], arrays["t1w_follow"] = match_intensity(
-            arrays["t1w_base"], arrays["t1w_follow"], tissue, spacing
+        arrays["t1w_base"], arrays["t1w_follow"] = equal_level(
+            arrays["t1w_base"], arrays["t1w_follow"], tissue
         )
         self._results["both"] = put_arrays(folder / "both.npz", **arrays)
         where = metric_mask(inside, stripped, spacing)
@@ -147,7 +147,7 @@ class _DeformationInputSpec(BaseInterfaceInputSpec):
 
 
 class _DeformationOutputSpec(TraitedSpec):
-    middle = traits.Str(desc="arrays of both visits, displacement and Jacobians at the midpoint")
+    middle = traits.Str(desc="both visits, displacement and Jacobians at the midpoint")
     log_jacobian = traits.Str(desc="logarithm of later over earlier volume, halfway space")
 
 
@@ -168,12 +168,16 @@ class Deformation(SimpleInterface):
             for visit, share in (("base", -0.5), ("follow", 0.5))
             for name, order in _AT_MIDPOINT.items()
         }
+        gain = np.exp(0.5 * found.log_ratio)
+        middle["t1w_base"] *= gain
+        middle["t1w_follow"] /= gain
         earlier, later = half_jacobians(displacement, spacing)
         self._results["middle"] = put_arrays(
             folder / "middle.npz",
             displacement=displacement,
             jacobian_base=earlier,
             jacobian_follow=later,
+            gain=gain,
             **middle,
         )
         log_jacobian = where.like(np.log(np.maximum(later, 1e-3) / np.maximum(earlier, 1e-3)))

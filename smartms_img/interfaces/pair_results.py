@@ -109,7 +109,9 @@ class MeasurePair(SimpleInterface):
         return [
             check(
                 "same_head_correlation",
-                similarity_in_mask(both["t1w_base"], both["t1w_follow"], inside),
+                similarity_in_mask(
+                    both["t1w_base"] * middle["gain"], both["t1w_follow"] / middle["gain"], inside
+                ),
                 at_least=limits.min_same_head_correlation,
             ),
             check(

@@ -11,7 +11,9 @@ from smartms_img.mri.brain import dilate, erode
 
 Mask = NDArray[np.bool_]
 
-_MARGIN_MM = 3.0
+_HEAD_MARGIN_MM = 3.0
+# What interpolation smears of the edge of a stripped scan ends within two voxels of 1 mm.
+_STRIPPED_MARGIN_MM = 2.0
 
 
 def grid_spacing_mm(finest_mm: float, spacings_mm: Sequence[tuple[float, float, float]]) -> float:
@@ -43,8 +45,8 @@ def metric_mask(masks: Sequence[Mask], stripped: bool, spacing_mm: float) -> Mas
     """
     spacing = (spacing_mm, spacing_mm, spacing_mm)
     if stripped:
-        return erode(np.logical_and.reduce(masks), _MARGIN_MM, spacing)
-    return dilate(np.logical_or.reduce(masks), _MARGIN_MM, spacing)
+        return erode(np.logical_and.reduce(masks), _STRIPPED_MARGIN_MM, spacing)
+    return dilate(np.logical_or.reduce(masks), _HEAD_MARGIN_MM, spacing)
 
 
 def left_right_advantage(
