@@ -2,7 +2,7 @@
 
 from smartms_img.catalogue.endpoints import CATALOGUE, endpoint
 from smartms_img.catalogue.error_of_measurement import KnownError, known_errors
-from smartms_img.catalogue.planned import PlannedKey, planned_keys
+from smartms_img.catalogue.planned import PlannedKey, planned_keys, planned_places
 from smartms_img.catalogue.readme import readme_table
 from smartms_img.catalogue.record import (
     BOTH_EYES,
@@ -40,5 +40,6 @@ __all__ = [
     "known_errors",
     "location_levels",
     "planned_keys",
+    "planned_places",
     "readme_table",
 ]

@@ -100,12 +100,13 @@ def planned_keys(config: Study) -> tuple[PlannedKey, ...]:
             for reference in references if item.kind is UnitKind.PAIR else [""]:
                 keys += [
                     PlannedKey(item.paramcd, loc, lat, visit.label, reference)
-                    for loc, lat in _places(item, config.oct)
+                    for loc, lat in planned_places(item, config.oct)
                 ]
     return tuple(keys)
 
 
-def _places(item: Endpoint, oct_config: PlannedOct) -> Iterator[tuple[str, str]]:
+def planned_places(item: Endpoint, oct_config: PlannedOct) -> Iterator[tuple[str, str]]:
+    """Yield (LOC, LAT) of an endpoint that the study's scans and eyes can give."""
     if item.scan is not None and item.scan not in oct_config.scans:
         return
     for loc, lat in item.places:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nipype.interfaces.base import BaseInterfaceInputSpec, TraitedSpec, traits
 
-from smartms_img.catalogue import BOTH_EYES, CATALOGUE, Endpoint
+from smartms_img.catalogue import BOTH_EYES, CATALOGUE, Endpoint, planned_places
 from smartms_img.config import OctConfig
 from smartms_img.interfaces.base import SimpleInterface
 from smartms_img.io.layout import measures_file, subject_stem
@@ -56,10 +56,11 @@ class CombineEyes(SimpleInterface):
         measures = []
         for visit in self.inputs.visits:
             for item in CATALOGUE.values():
-                if item.kind is UnitKind.SUBJECT and item.paramcd in _LOCATION:
-                    measures.append(_difference(item, visit, found, rule))
-                for loc in item.both_eyes_at:
-                    measures.append(_mean(item, loc, visit, found, affected))
+                for loc, lat in planned_places(item, config):
+                    if item.paramcd in _LOCATION:
+                        measures.append(_difference(item, visit, found, rule))
+                    elif lat == BOTH_EYES:
+                        measures.append(_mean(item, loc, visit, found, affected))
         path = Path(self.inputs.staging) / measures_file(subject_stem(self.inputs.subject))
         write_measures(path, measures)
         self._results["measures"] = str(path)

@@ -8,6 +8,7 @@ import pytest
 
 from pipelines.eye import init_eye_wf
 from pipelines.subject import init_subject_wf
+from smartms_img.catalogue import planned_keys
 from smartms_img.config import default_study
 from smartms_img.execution.nipype_run import run_workflow
 from smartms_img.execution.units import Unit, UnitContext
@@ -150,6 +151,25 @@ def test_subject(study, tmp_path, history, rnfl, reason):
     mean = found["RNFL", "G", "BOTH", "M00"]
     assert mean.reason == reason
     assert mean.value == (None if rnfl is None else pytest.approx(rnfl, abs=2))
+
+
+@pytest.mark.parametrize("scan", OctScanKind)
+def test_subject_measures_nothing_that_is_not_planned(study, tmp_path, scan):
+    """A study with one kind of scan only: the tables refuse what its plan does not name."""
+    context, units = study
+    oct_config = context.config.oct.model_copy(update={"scans": (scan,)})
+    config = context.config.model_copy(update={"oct": oct_config})
+    staged = replace(context, staging=tmp_path / "staging", config=config)
+    done = [u for u in units if u.scan is scan]
+    unit = Unit(
+        subject_unit("01"), UnitKind.SUBJECT, "01", "", "", None, None, "runnable", "",
+        tuple(u.inputs[0] for u in done), tuple(u.id for u in done),
+    )  # fmt: skip
+    run(init_subject_wf(unit, staged), tmp_path / "work")
+    measures = read_measures(staged.staging / measures_file(subject_stem("01")))
+    planned = {(key.paramcd, key.loc, key.lat, key.visit) for key in planned_keys(config)}
+    assert measures
+    assert {(m.PARAMCD, m.LOC, m.LAT, m.visit) for m in measures} <= planned
 
 
 def test_wrong_eye_and_wrong_pattern_are_refused(study, tmp_path):
