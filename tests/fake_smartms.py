@@ -125,5 +125,5 @@ if __name__ == "__main__":
     unit_module._execute = execute
     engine_module.WORKER_COMMAND = COMMAND
     engine_module.Engine.__init__.__defaults__ = (COMMAND,)  # type: ignore[misc]
-    run_module.write_results = lambda out, config: None
+    run_module.write_results = lambda out, config: ()
     main()

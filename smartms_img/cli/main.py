@@ -65,7 +65,12 @@ def main() -> None:
     try:
         if not arguments or arguments[0] not in _LIGHT_COMMANDS:
             _add_heavy_commands()
-        app(args=spread_labels(arguments), prog_name="smartms")
+        result = app(args=spread_labels(arguments), prog_name="smartms", standalone_mode=False)
+        sys.exit(result if isinstance(result, int) else ExitCode.DONE)
+    except typer.TyperException as error:
+        if problem := error.format_message():
+            typer.echo(f"smartms: {_usage(problem, arguments)}", err=True)
+        sys.exit(error.exit_code)
     except SmartmsError as error:
         typer.echo(f"smartms: {error}", err=True)
         sys.exit(error.exit_code)
@@ -93,6 +98,15 @@ def spread_labels(arguments: list[str]) -> list[str]:
             option = argument if argument in _LABEL_OPTIONS else ""
         spread.append(argument)
     return spread
+
+
+def _usage(problem: str, arguments: list[str]) -> str:
+    names = [
+        command.name or getattr(command.callback, "__name__", "")
+        for command in app.registered_commands
+    ]
+    command = f"smartms {arguments[0]}" if arguments[0] in names else "smartms"
+    return f"{' '.join(problem.split()).rstrip('.')}. See '{command} --help'."
 
 
 def _one_line(error: Exception) -> str:

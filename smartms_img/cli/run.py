@@ -17,7 +17,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from smartms_img.cli.console import Counter, say
-from smartms_img.cli.finish import write_results
+from smartms_img.cli.finish import rejections, write_results
 from smartms_img.config import (
     ClusterConfig,
     StudyConfig,
@@ -31,8 +31,7 @@ from smartms_img.execution.places import check_places
 from smartms_img.execution.schedule import Ended
 from smartms_img.execution.select import Selection
 from smartms_img.execution.units import Unit
-from smartms_img.naming import QcStatus, UnitKind
-from smartms_img.qc.decisions import automatic
+from smartms_img.naming import UnitKind
 
 INTERRUPTED = 130
 
@@ -140,8 +139,9 @@ def run_dataset(request: RunRequest) -> ExitCode:
         outcome = None
         if request.level is Level.PARTICIPANT:
             outcome = _run_units(engine, found.units, request)
-        write_results(places.out, request.config)
-        return _summarise(places.out, outcome, quiet=request.quiet)
+        for line in rejections(write_results(places.out, request.config)):
+            say(line)
+        return _summarise(outcome, quiet=request.quiet)
 
 
 def _run_units(engine: Engine, units: Sequence[Unit], request: RunRequest) -> Outcome:
@@ -156,11 +156,7 @@ def _run_units(engine: Engine, units: Sequence[Unit], request: RunRequest) -> Ou
         return engine.run(units, request.selection, show)
 
 
-def _summarise(out: Path, outcome: Outcome | None, *, quiet: bool) -> ExitCode:
-    rejected = [item for item in automatic(out) if item.status is QcStatus.FAIL]
-    for item in rejected:
-        what = f" {item.paramcd}" if item.paramcd else ""
-        say(f"quality: {item.unit}{what}: {item.reason}")
+def _summarise(outcome: Outcome | None, *, quiet: bool) -> ExitCode:
     if outcome is None:
         return ExitCode.DONE
     for state in outcome.not_done:

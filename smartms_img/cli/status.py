@@ -10,8 +10,7 @@ import typer
 
 from smartms_img.cli.console import print_table, say
 from smartms_img.config import load_study
-from smartms_img.errors import InputError
-from smartms_img.execution.dataset import CONFIG_FILE
+from smartms_img.execution.dataset import CONFIG_FILE, check_output
 from smartms_img.execution.plan_file import read_plan
 from smartms_img.execution.recipe import RecipeBook
 from smartms_img.execution.state import UnitState, count_states, unit_states
@@ -46,8 +45,7 @@ def derive_states(out: Path) -> list[UnitState]:
     InputError
         If the folder is no output directory of smartms.
     """
-    if not out.is_dir():
-        raise InputError("is no folder", "Give the output directory", file=out.name)
+    check_output(out)
     units = read_plan(out)
     book = RecipeBook(out, load_study(out / CONFIG_FILE))
     return list(unit_states(units, out, book).values())

@@ -9,7 +9,8 @@ import typer
 
 from smartms_img.cli.console import say
 from smartms_img.config import load_study
-from smartms_img.execution.dataset import CONFIG_FILE
+from smartms_img.execution.dataset import CONFIG_FILE, check_output
+from smartms_img.io.results import read_results
 
 
 def tables(
@@ -19,7 +20,7 @@ def tables(
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,
 ) -> None:
-    """Write the tables from derivatives and ratings; the same input gives the same bytes.
+    """Write the tables from derivatives and ledger; the same input gives the same bytes.
 
     Example: smartms tables /data/derivatives/smartms
     """
@@ -27,6 +28,9 @@ def tables(
     from smartms_img.qc.decisions import automatic  # noqa: PLC0415
     from smartms_img.tables import write_tables  # noqa: PLC0415
 
-    folder = write_tables(out, load_study(config or out / CONFIG_FILE), automatic(out))
+    check_output(out)
+    study = load_study(config or out / CONFIG_FILE)
+    results = read_results(out, study)
+    folder = write_tables(out, results, study, automatic(results))
     if not quiet:
         say(f"tables are in {folder}")

@@ -1,9 +1,7 @@
-"""Read configuration files and digest them."""
+"""Read configuration files."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 from typing import TypeVar
 
@@ -39,12 +37,6 @@ def default_study() -> StudyConfig:
 def load_cluster(path: Path) -> ClusterConfig:
     """Read an execution configuration; errors as :func:`load_study`."""
     return _load(ClusterConfig, path)
-
-
-def study_digest(config: BaseModel) -> str:
-    """Return the SHA-256 (hex) of a resolved configuration or a part of one."""
-    text = json.dumps(config.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _load(model: type[Model], path: Path) -> Model:

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from smartms_img.config import StudyConfig, study_digest
+from smartms_img.errors import InputError
 from smartms_img.execution.survey import Survey
 from smartms_img.execution.versions import versions
 from smartms_img.io.atomic import write_json, write_text
@@ -59,6 +60,15 @@ def write_dataset_files(out: Path, bids: Path, survey: Survey, config: StudyConf
             write_text(out / sessions_file(subject), "session_id\tday\n" + "".join(rows))
 
 
+def check_output(out: Path) -> None:
+    """Raise InputError unless a folder is an output directory of ``smartms run``."""
+    if not out.is_dir():
+        raise InputError("is no folder", "Give the output directory", file=out.name)
+    if not (out / CONFIG_FILE).is_file():
+        problem = f"has no {CONFIG_FILE}"
+        raise InputError(problem, "Give the output directory of 'smartms run'", file=out.name)
+
+
 def config_text(config: StudyConfig) -> str:
     """Return the resolved configuration as YAML."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
@@ -74,7 +84,7 @@ def _write_participants(out: Path, survey: Survey) -> None:
     }
     subjects = sorted({unit.subject for unit in survey.units})
     rows = [
-        f"sub-{subject}\t{names[affected[subject]] if subject in affected else 'n/a'}\n"
+        f"sub-{subject}\t{'n/a' if (eyes := affected.get(subject)) is None else names[eyes]}\n"
         for subject in subjects
     ]
     header = f"participant_id\t{OPTIC_NEURITIS_COLUMN}\n"

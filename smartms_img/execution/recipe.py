@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from smartms_img.config import StudyConfig
+from smartms_img.config import StudyConfig, content_digest, unit_digest
 from smartms_img.execution.units import Unit
 from smartms_img.io.atomic import sha256
 from smartms_img.io.bids import PICTURE_EXTENSIONS, split_extension
-from smartms_img.io.ledger import Attempt, latest_attempt
+from smartms_img.io.ledger import DERIVATIVE_PREFIX, Attempt, latest_attempt
 from smartms_img.io.participants import FILE as PARTICIPANTS_FILE
 from smartms_img.io.participants import OPTIC_NEURITIS_COLUMN, read_participants
 from smartms_img.io.sessions import session_days, sessions_file
 from smartms_img.method import METHOD_VERSION
 from smartms_img.naming import UnitKind
-
-DERIVATIVE_PREFIX = "bids::"
 
 
 @dataclass(frozen=True)
@@ -90,7 +86,7 @@ class RecipeBook:
         return Recipe(
             self._raw(unit, self._bids) if self._bids else None,
             derived,
-            config_digest(unit.kind, self._config),
+            unit_digest(unit.kind, self._config),
             METHOD_VERSION[unit.kind],
         )
 
@@ -106,36 +102,17 @@ class RecipeBook:
             days = session_days(bids, unit.subject, self._config.baseline).days
             labels = [unit.reference, unit.session] if unit.session else sorted(days)
             table = sessions_file(unit.subject)
-            cells |= {f"{table}#ses-{label}": _digest(days.get(label)) for label in labels}
+            cells |= {f"{table}#ses-{label}": content_digest(days.get(label)) for label in labels}
         if unit.kind is UnitKind.SUBJECT:
             eyes = read_participants(bids).optic_neuritis.get(unit.subject)
             row = f"{PARTICIPANTS_FILE}#sub-{unit.subject}/{OPTIC_NEURITIS_COLUMN}"
-            cells[row] = _digest(None if eyes is None else sorted(eyes))
+            cells[row] = content_digest(None if eyes is None else sorted(eyes))
         return cells
 
     def _sha256(self, path: Path) -> str:
         if path not in self._digests:
             self._digests[path] = sha256(path)
         return self._digests[path]
-
-
-def config_digest(kind: UnitKind, config: StudyConfig) -> str:
-    """Return the SHA-256 of the part of the configuration that units of a kind read."""
-    content = config.model_dump(mode="json")
-    oct_method = {"oct": content["oct"]}
-    mri_method = {"mri": content["mri"], "qc": content["qc"]["mri"]}
-    part = {
-        UnitKind.SESSION: mri_method,
-        UnitKind.PAIR: mri_method,
-        UnitKind.EYE: oct_method | {"qc": content["qc"]["oct"], "baseline": content["baseline"]},
-        UnitKind.SUBJECT: oct_method,
-    }
-    return _digest(part[kind])
-
-
-def _digest(content: object) -> str:
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _with_companions(path: Path) -> list[Path]:

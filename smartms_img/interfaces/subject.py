@@ -48,7 +48,7 @@ class CombineEyes(SimpleInterface):
     def _compute(self, folder: Path) -> None:  # noqa: ARG002 - the result goes to staging
         config: OctConfig = self.inputs.config
         rule = THRESHOLD_SETS[config.inter_eye_thresholds]
-        affected: frozenset[Eye] = frozenset()
+        affected: frozenset[Eye] | None = frozenset()
         if config.exclude_optic_neuritis:
             known = read_participants(Path(self.inputs.bids)).optic_neuritis
             affected = known.get(self.inputs.subject, affected)
@@ -82,7 +82,7 @@ def _difference(item: Endpoint, visit: str, found: _Found, rule: ThresholdSet) -
 
 
 def _mean(
-    item: Endpoint, loc: str, visit: str, found: _Found, affected: frozenset[Eye]
+    item: Endpoint, loc: str, visit: str, found: _Found, affected: frozenset[Eye] | None
 ) -> Measure:
     eyes = _eyes(item.paramcd, loc, visit, found)
     return _measure(

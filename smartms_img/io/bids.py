@@ -198,6 +198,7 @@ def _anat_files(bids: Path, subject: str, session: str) -> list[ImageFile]:
         if not problem and contrast is None:
             problem = f"unknown contrast '{suffix}'"
         problem = problem or _broken_link(entry)
+        problem = problem or ("is a folder, not an image" if entry.is_dir() else "")
         files.append(
             ImageFile(f"{folder}/{entry.name}", subject, session, contrast, problem=problem)
         )

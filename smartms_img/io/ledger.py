@@ -8,7 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from smartms_img.errors import InputError
 from smartms_img.io.atomic import sha256, write_json
+
+DERIVATIVE_PREFIX = "bids::"
+"""Marks an input that is an output of another unit."""
 
 Cause = Literal["", "bad-input", "measurement-error", "python-error", "killed"]
 
@@ -117,4 +121,8 @@ def outputs_intact(out: Path, attempt: Attempt) -> bool:
 
 
 def _read(path: Path) -> Attempt:
-    return Attempt(**json.loads(path.read_text(encoding="utf-8")))
+    try:
+        return Attempt(**json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        name = path.relative_to(path.parents[2]).as_posix()
+        raise InputError("is not a record of an attempt", "Delete it", file=name) from error

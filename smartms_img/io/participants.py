@@ -28,14 +28,15 @@ class Participants:
     ----------
     labels : tuple of str
         Labels without ``sub-``, in file order.
-    optic_neuritis : dict of str to frozenset of Eye
-        Eyes with a history of optic neuritis, by label; absent where nothing is stated.
+    optic_neuritis : dict of str to frozenset of Eye or None
+        Eyes with a history of optic neuritis, by label; absent where nothing is stated, None
+        where what is stated is not clear.
     findings : tuple of Finding
         What the table lacks or has wrong.
     """
 
     labels: tuple[str, ...]
-    optic_neuritis: dict[str, frozenset[Eye]]
+    optic_neuritis: dict[str, frozenset[Eye] | None]
     findings: tuple[Finding, ...]
 
 
@@ -55,7 +56,7 @@ def read_participants(bids: Path) -> Participants:
         rows = read_tsv(path, key="participant_id")
     except InputError as error:
         return Participants((), {}, (Finding("wrong", error.problem, error.remedy, file=FILE),))
-    affected: dict[str, frozenset[Eye]] = {}
+    affected: dict[str, frozenset[Eye] | None] = {}
     labels: list[str] = []
     findings: list[Finding] = []
     for row in rows:
@@ -66,6 +67,7 @@ def read_participants(bids: Path) -> Participants:
             continue
         if label in labels:
             findings.append(Finding("wrong", "is listed twice", "Keep one row", label, file=FILE))
+            affected[label] = None
             continue
         labels.append(label)
         text = row.get(OPTIC_NEURITIS_COLUMN, "")
@@ -73,5 +75,7 @@ def read_participants(bids: Path) -> Participants:
             affected[label] = _EYES[text]
         elif not is_missing(text):
             problem = f"unknown {OPTIC_NEURITIS_COLUMN} '{text}'"
-            findings.append(Finding("wrong", problem, "Write OD, OS, both or none", label))
+            remedy = "Write OD, OS, both or none"
+            findings.append(Finding("wrong", problem, remedy, label, file=FILE))
+            affected[label] = None
     return Participants(tuple(labels), affected, tuple(findings))

@@ -67,12 +67,12 @@ class _Reader:
         self._findings: list[Finding] = []
 
     def read(self, rows: list[dict[str, str]]) -> SessionDays:
-        by_label: dict[str, dict[str, str]] = {}
-        for row in rows:
-            label = row["session_id"].removeprefix("ses-")
-            if label in by_label:
-                self._wrong("is listed twice", "Keep one row", label)
-            by_label[label] = row
+        labels = [row["session_id"].removeprefix("ses-") for row in rows]
+        # Which of two rows is meant cannot be known: neither is used.
+        for label in sorted({label for label in labels if labels.count(label) > 1}):
+            self._wrong("is listed twice", "Keep one row", label)
+        once = zip(labels, rows, strict=True)
+        by_label = {label: row for label, row in once if labels.count(label) == 1}
         day = {label: self._day(label, row.get("day", "")) for label, row in by_label.items()}
         acquired = {label: self._date(label, row) for label, row in by_label.items()}
         return self._merge(day, self._since_baseline(acquired))

@@ -78,8 +78,8 @@ def inter_eye_difference(eyes: Mapping[Eye, EyeValue], threshold_um: float, rule
     return Combined(difference, f"{rule}: {verb} {threshold_um:g} um", tuple(Eye))
 
 
-def mean_of_eyes(eyes: Mapping[Eye, EyeValue], excluded: frozenset[Eye]) -> Combined:
-    """Mean of both eyes, leaving out eyes with optic neuritis.
+def mean_of_eyes(eyes: Mapping[Eye, EyeValue], excluded: frozenset[Eye] | None) -> Combined:
+    """Mean of both eyes, leaving out eyes with optic neuritis (None: which ones is not clear).
 
     With one eye left its value stands for the person; an eye that is missing for another reason
     is not replaced by its fellow.
@@ -92,6 +92,8 @@ def mean_of_eyes(eyes: Mapping[Eye, EyeValue], excluded: frozenset[Eye]) -> Comb
     >>> mean_of_eyes(eyes, frozenset({Eye.OS})).reason
     'OD only: OS had optic neuritis'
     """
+    if excluded is None:
+        return Combined(None, "which eye had optic neuritis is not clear", ())
     used = tuple(eye for eye in Eye if eye not in excluded)
     if not used:
         return Combined(None, "both eyes had optic neuritis", ())

@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 from smartms_img.io.decisions import Decision
-from smartms_img.io.layout import qc_file
-from smartms_img.io.measures import QcMetric, read_qc
-from smartms_img.io.plan_table import read_plan
+from smartms_img.io.measures import QcMetric
+from smartms_img.io.results import UnitResult
 from smartms_img.naming import QcStatus
 
 AUTOMATIC = "automatic"
 
 
-def automatic(out: Path) -> tuple[Decision, ...]:
-    """Return the automatic decisions about every planned unit that left QC metrics.
+def automatic(results: Mapping[str, UnitResult]) -> tuple[Decision, ...]:
+    """Return the automatic decisions about every unit that left QC metrics.
 
     A unit without metrics gets none: its values stay pending.
 
     Parameters
     ----------
-    out : Path
-        Output directory.
+    results : mapping of str to UnitResult
+        By unit id.
 
     Returns
     -------
     tuple of Decision
-        In the order of the plan, for each unit as :func:`decide` gives them.
+        In the order of ``results``, for each unit as :func:`decide` gives them.
     """
     decisions: list[Decision] = []
-    for row in read_plan(out):
-        path = out / qc_file(row.stem)
-        if row.status == "runnable" and path.is_file():
-            decisions += decide(row.unit, read_qc(path))
+    for unit, result in results.items():
+        if result.metrics:
+            decisions += decide(unit, result.metrics)
     return tuple(decisions)
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from smartms_img.io.atomic import write_text
+from smartms_img.io.results import UnitResult
 from smartms_img.io.tsv import read_tsv
-from smartms_img.qc.report_model import KEY_LOCATIONS, STATES, SubjectView, read_subjects
+from smartms_img.qc.report_model import KEY_LOCATIONS, STATES, SubjectView, view_subjects
 
 ENDPOINTS_FILE = "tables/endpoints.tsv"
 
@@ -33,26 +34,23 @@ class EndpointTable:
     rows: tuple[tuple[str, str, tuple[EndpointCell, ...]], ...]
 
 
-def write_report(out: Path) -> Path:
+def write_report(out: Path, results: Mapping[str, UnitResult]) -> Path:
     """Write ``index.html`` and one ``sub-<label>.html`` a subject; the same input, same bytes.
 
     Parameters
     ----------
     out : Path
-        Output directory with a plan; what is not there yet is shown as missing.
+        Output directory; what is not there yet is shown as missing.
+    results : mapping of str to UnitResult
+        What :func:`smartms_img.io.results.read_results` found there.
 
     Returns
     -------
     Path
         The overview.
-
-    Raises
-    ------
-    InputError
-        If the directory has no plan.
     """
     templates = _templates()
-    subjects = read_subjects(out)
+    subjects = view_subjects(out, results)
     endpoints = _endpoint_tables(out)
     for number, subject in enumerate(subjects):
         page = templates.get_template("subject.html.j2").render(

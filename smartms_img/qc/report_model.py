@@ -1,12 +1,12 @@
 """What the QC report shows, read from an output directory.
 
-Only the plan, the ledger, measures, QC metrics, figures and the endpoint table are read.
+Only the results of the units, figures and the endpoint table are read.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -14,10 +14,10 @@ from urllib.parse import quote
 from PIL import Image
 
 from smartms_img.catalogue import endpoint
-from smartms_img.io.layout import measures_file, qc_file
-from smartms_img.io.ledger import latest_attempt, unit_folder
-from smartms_img.io.measures import Measure, QcMetric, read_measures, read_qc
-from smartms_img.io.plan_table import PlanRow, read_plan
+from smartms_img.io.ledger import unit_folder
+from smartms_img.io.measures import Measure, QcMetric
+from smartms_img.io.plan_table import PlanRow
+from smartms_img.io.results import UnitResult
 from smartms_img.naming import QcStatus, UnitKind
 
 PICTURE_SUFFIXES = (".png", ".webp")
@@ -25,6 +25,7 @@ PICTURE_SUFFIXES = (".png", ".webp")
 STATES: dict[str, str] = {
     "failed": "\N{MULTIPLICATION SIGN}",
     "incomplete": "\N{MULTIPLICATION SIGN}",
+    "outdated": "\N{MULTIPLICATION SIGN}",
     "QC fail": "!",
     "not run": "?",
     "blocked": "\N{EN DASH}",
@@ -125,52 +126,47 @@ class SubjectView:
         return tuple(-ranks.count(rank) for rank in range(len(STATES)))
 
 
-def read_subjects(out: Path) -> list[SubjectView]:
-    """Read all subjects of an output directory, sorted by label.
-
-    Raises
-    ------
-    InputError
-        If the directory has no plan.
-    """
-    plan = read_plan(out)
-    subjects = sorted({row.subject for row in plan})
-    return [_subject(out, label, [r for r in plan if r.subject == label]) for label in subjects]
+def view_subjects(out: Path, results: Mapping[str, UnitResult]) -> list[SubjectView]:
+    """Return what the report shows of every subject of an output directory, sorted by label."""
+    subjects = sorted({result.row.subject for result in results.values()})
+    return [
+        _subject(out, label, [r for r in results.values() if r.row.subject == label])
+        for label in subjects
+    ]
 
 
-def _subject(out: Path, label: str, rows: Sequence[PlanRow]) -> SubjectView:
+def _subject(out: Path, label: str, results: Sequence[UnitResult]) -> SubjectView:
     figures = _figures(out, label)
-    ordered = sorted(rows, key=lambda row: _KIND_ORDER.index(row.kind))
+    ordered = sorted(results, key=lambda result: _KIND_ORDER.index(result.row.kind))
     return SubjectView(
-        label, tuple(_unit(out, row, tuple(figures.get(row.unit, ()))) for row in ordered)
+        label,
+        tuple(_unit(out, result, tuple(figures.get(result.row.unit, ()))) for result in ordered),
     )
 
 
-def _unit(out: Path, row: PlanRow, figures: tuple[Figure, ...]) -> UnitView:
-    metrics = tuple(read_qc(path)) if (path := out / qc_file(row.stem)).is_file() else ()
-    measures = read_measures(path) if (path := out / measures_file(row.stem)).is_file() else []
-    state, reason = _state(out, row, metrics)
-    log = unit_folder(out, row.unit) / "failure.md"
+def _unit(out: Path, result: UnitResult, figures: tuple[Figure, ...]) -> UnitView:
+    state, reason = _state(out, result)
+    log = unit_folder(out, result.row.unit) / "failure.md"
     log_url = quote(log.relative_to(out).as_posix()) if log.is_file() else ""
-    lines = tuple(_line(measure) for measure in measures)
-    return UnitView(row, state, reason, metrics, figures, lines, log_url)
+    lines = tuple(_line(measure) for measure in result.measures)
+    return UnitView(result.row, state, reason, result.metrics, figures, lines, log_url)
 
 
-def _state(out: Path, row: PlanRow, metrics: Sequence[QcMetric]) -> tuple[str, str]:
+def _state(out: Path, result: UnitResult) -> tuple[str, str]:
     """Return the state of a unit and its reason."""
-    attempt = latest_attempt(out, row.unit)
-    if row.status != "runnable":
-        return row.status, row.reason
+    attempt = result.attempt
     if attempt is None:
-        return "not run", row.reason
-    if attempt.state != "done":
-        return "failed", f"{attempt.cause}: {attempt.reason}".strip(": ")
+        return result.standing, result.problem
     gone = sorted(name for name in attempt.outputs if not (out / name).is_file())
-    if gone:
+    if attempt.state == "done" and gone:
         return "incomplete", f"gone since the unit ran: {', '.join(gone)}"
-    if row.kind is UnitKind.SUBJECT and not metrics:
+    if result.standing == "failed" and attempt.cause != result.problem:
+        return result.standing, f"{attempt.cause}: {result.problem}".strip(": ")
+    if result.standing != "done":
+        return result.standing, result.problem
+    if result.row.kind is UnitKind.SUBJECT and not result.metrics:
         return "done", "no checks of its own: its quality is that of the scans it was made from"
-    return _verdict(metrics, row.reason)
+    return _verdict(result.metrics, result.row.reason)
 
 
 def _verdict(metrics: Sequence[QcMetric], note: str) -> tuple[str, str]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from smartms_img.config import StudyConfig
 from smartms_img.io.decisions import Decision
-from smartms_img.io.plan_table import read_plan
+from smartms_img.io.results import UnitResult
 from smartms_img.tables.assemble import assemble
-from smartms_img.tables.evidence import SubjectEvidence, UnitEvidence, read_evidence
+from smartms_img.tables.evidence import SubjectEvidence, UnitEvidence, gather_evidence
 from smartms_img.tables.export import write_endpoints, write_qc_table
 from smartms_img.tables.schema import TableError, validate
 
@@ -18,7 +18,7 @@ __all__ = [
     "TableError",
     "UnitEvidence",
     "assemble",
-    "read_evidence",
+    "gather_evidence",
     "validate",
     "write_tables",
 ]
@@ -28,19 +28,22 @@ TABLES_FOLDER = "tables"
 
 def write_tables(
     out: Path,
+    results: Mapping[str, UnitResult],
     config: StudyConfig,
     decisions: Sequence[Decision],
     partitions: int | None = None,
 ) -> Path:
-    """Write the tables of an output directory, from what lies in it and nothing else.
+    """Write the tables of an output directory.
 
     Writes ``tables/endpoints.tsv``, ``endpoints.json``, ``endpoints.parquet`` and ``qc.tsv``.
-    The same derivatives, decisions and configuration give the same bytes.
+    The same results, decisions and configuration give the same bytes.
 
     Parameters
     ----------
     out : Path
-        Output directory with ``plan.tsv``, measures, QC metrics and ledger.
+        Output directory.
+    results : mapping of str to UnitResult
+        What :func:`smartms_img.io.results.read_results` found there.
     config : StudyConfig
         Study and method.
     decisions : sequence of Decision
@@ -56,14 +59,13 @@ def write_tables(
     Raises
     ------
     InputError
-        If the directory has no plan, or holds a measure that the configuration does not plan.
+        If the results hold a measure that the configuration does not plan.
     TableError
         If the table breaks a rule of its schema; nothing is written then.
     """
-    plan = read_plan(out)
-    table = assemble(read_evidence(out, plan, decisions), config, partitions)
+    table = assemble(gather_evidence(results, decisions), config, partitions)
     validate(table)
     folder = out / TABLES_FOLDER
     write_endpoints(folder, table)
-    write_qc_table(folder, out, plan)
+    write_qc_table(folder, results)
     return folder

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from smartms_img.errors import InputError
-from smartms_img.io.atomic import sha256
 from smartms_img.io.decisions import Decision
 from smartms_img.io.layout import measures_file
-from smartms_img.io.ledger import Attempt, latest_attempt
-from smartms_img.io.measures import Measure, read_measures
+from smartms_img.io.measures import Measure
 from smartms_img.io.plan_table import PlanRow
+from smartms_img.io.results import UnitResult
 from smartms_img.naming import UnitKind
 
 MeasureKey = tuple[str, str, str, str]
 """Visit, PARAMCD, LOC, LAT of a measure within its unit."""
-
-Attempts = Mapping[str, Attempt | None]
-"""Latest attempt by unit id."""
-
-# How the ledger marks an input that is a derivative.
-_DERIVATIVE = "bids::"
 
 
 @dataclass(frozen=True)
@@ -80,92 +71,34 @@ class SubjectEvidence:
         }
 
 
-def read_evidence(
-    out: Path, plan: Sequence[PlanRow], decisions: Sequence[Decision]
+def gather_evidence(
+    results: Mapping[str, UnitResult], decisions: Sequence[Decision]
 ) -> list[SubjectEvidence]:
-    """Read the evidence of every subject of a plan, subjects sorted by label."""
-    subjects = sorted({row.subject for row in plan})
+    """Return the evidence of every subject of a plan, subjects sorted by label.
+
+    Raises
+    ------
+    InputError
+        If a unit has measured something twice.
+    """
     found: list[SubjectEvidence] = []
-    for subject in subjects:
-        rows = [row for row in plan if row.subject == subject]
-        attempts = {row.unit: _attempt(out, row) for row in rows}
-        units = {row.unit: _read_unit(out, row, attempts) for row in rows}
+    for subject in sorted({result.row.subject for result in results.values()}):
+        units = {
+            name: _evidence(result)
+            for name, result in results.items()
+            if result.row.subject == subject
+        }
         own = tuple(decision for decision in decisions if decision.unit in units)
         found.append(SubjectEvidence(subject, units, own))
     return found
 
 
-def _attempt(out: Path, row: PlanRow) -> Attempt | None:
-    """Return the latest attempt; one at a unit that the plan has blocked since says nothing."""
-    return latest_attempt(out, row.unit) if row.status == "runnable" else None
-
-
-def _read_unit(out: Path, row: PlanRow, attempts: Attempts) -> UnitEvidence:
-    attempt = attempts[row.unit]
-    problem = _problem(out, row, attempts)
-    measures = {} if problem else _by_key(row, _read(out, row))
-    if attempt is None:
-        return UnitEvidence(row, measures, problem)
-    return UnitEvidence(row, measures, problem, attempt.inputs, attempt.config_sha256)
-
-
-def _problem(out: Path, row: PlanRow, attempts: Attempts) -> str:
-    """Say why the measures of a unit must not be used; empty if they may."""
-    if row.status != "runnable":
-        return row.reason or row.status
-    attempt = attempts[row.unit]
-    if attempt is not None and attempt.state != "done":
-        return attempt.reason or attempt.cause or "the unit failed"
-    if not (out / measures_file(row.stem)).is_file():
-        return _why_not_run(row, attempts) if attempt is None else "the measures file is gone"
-    return _why_outdated(out, row, attempt, attempts) if attempt is not None else ""
-
-
-def _why_not_run(row: PlanRow, attempts: Attempts) -> str:
-    for name in row.depends:
-        needed = attempts.get(name)
-        if needed is not None and needed.state != "done":
-            return f"needs {name}, which failed: {needed.reason or needed.cause}"
-    return "not run yet"
-
-
-def _why_outdated(out: Path, row: PlanRow, attempt: Attempt, attempts: Attempts) -> str:
-    name = measures_file(row.stem)
-    digest = sha256(out / name)
-    if attempt.outputs.get(name, digest) != digest:
-        return "the measures file was changed after the unit wrote it"
-    if _derivatives_read(attempt) != _derivatives_now(row, attempts):
-        return "made from derivatives that have changed since: run again"
-    return ""
-
-
-def _derivatives_read(attempt: Attempt) -> dict[str, str]:
-    """Return the digests of the derivatives that an attempt read."""
-    return {
-        name.removeprefix(_DERIVATIVE): digest
-        for name, digest in attempt.inputs.items()
-        if name.startswith(_DERIVATIVE)
-    }
-
-
-def _derivatives_now(row: PlanRow, attempts: Attempts) -> dict[str, str]:
-    """Return the digests of what the units that a unit depends on wrote last."""
-    current: dict[str, str] = {}
-    for name in row.depends:
-        attempt = attempts.get(name)
-        if attempt is not None and attempt.state == "done":
-            current |= attempt.outputs
-    return current
-
-
-def _read(out: Path, row: PlanRow) -> list[Measure]:
-    name = measures_file(row.stem)
-    try:
-        return read_measures(out / name)
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
-        raise InputError(
-            "is not a list of measures", "Delete it and run 'smartms run' again", file=name
-        ) from error
+def _evidence(result: UnitResult) -> UnitEvidence:
+    measures = _by_key(result.row, result.measures)
+    if result.attempt is None:
+        return UnitEvidence(result.row, measures, result.problem)
+    inputs, digest = result.attempt.inputs, result.attempt.config_sha256
+    return UnitEvidence(result.row, measures, result.problem, inputs, digest)
 
 
 def _by_key(row: PlanRow, measures: Sequence[Measure]) -> dict[MeasureKey, Measure]:

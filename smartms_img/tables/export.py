@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 
 from smartms_img.catalogue import endpoint
 from smartms_img.io.atomic import atomic_path, write_json, write_text
-from smartms_img.io.layout import qc_file
-from smartms_img.io.measures import QcMetric, read_qc
+from smartms_img.io.measures import QcMetric
 from smartms_img.io.plan_table import PlanRow
+from smartms_img.io.results import UnitResult
 from smartms_img.tables.columns import COLUMNS, PERCENT_DECIMALS, YEAR_DECIMALS
 from smartms_img.tables.dictionary import data_dictionary
 
@@ -52,13 +52,11 @@ def write_endpoints(folder: Path, table: pd.DataFrame) -> None:
     _write_parquet(folder / "endpoints.parquet", table)
 
 
-def write_qc_table(folder: Path, out: Path, plan: Sequence[PlanRow]) -> None:
+def write_qc_table(folder: Path, results: Mapping[str, UnitResult]) -> None:
     """Write ``qc.tsv``: one row a metric of every unit that has QC metrics, in plan order."""
     lines: list[Sequence[str]] = [QC_COLUMNS]
-    for row in plan:
-        path = out / qc_file(row.stem)
-        if row.status == "runnable" and path.is_file():
-            lines += [_qc_line(row, metric) for metric in read_qc(path)]
+    for result in results.values():
+        lines += [_qc_line(result.row, metric) for metric in result.metrics]
     write_text(folder / "qc.tsv", _tsv(lines))
 
 

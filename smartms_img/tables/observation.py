@@ -133,13 +133,13 @@ def _why_missing(
 ) -> str:
     if unit.problem:
         return unit.problem
-    if measure is not None and measure.reason:
-        return measure.reason
     if unit.row.kind is UnitKind.SUBJECT:
         eyes = [f"{eye.row.eye}: {eye.problem}" for eye in eyes_of(evidence, key) if eye.problem]
         if eyes:
             return "; ".join(eyes)
-    return f"not measured by {unit.row.unit}"
+    if measure is not None and measure.reason:
+        return measure.reason
+    return "not measured by this version"
 
 
 def _method(key: PlannedKey, measure: Measure) -> str:

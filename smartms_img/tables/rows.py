@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from smartms_img.catalogue import BOTH_EYES, PlannedKey, known_errors, planned_keys
 from smartms_img.config import StudyConfig, study_digest
-from smartms_img.naming import QcStatus, UnitKind
+from smartms_img.naming import QcStatus, UnitKind, pair_unit
 from smartms_img.tables.columns import PERCENT_DECIMALS, YEAR_DECIMALS
 from smartms_img.tables.evidence import SubjectEvidence
 from smartms_img.tables.observation import Observation, observe
@@ -80,16 +80,18 @@ def subject_rows(evidence: SubjectEvidence, config: StudyConfig) -> list[Row]:
     rows = []
     for item in observed:
         baseline = baselines.get((item.key.paramcd, item.key.loc, item.key.lat))
-        rows.append(_row(evidence, config, item, change_from(item, baseline), digest))
+        obstacle = _obstacle(evidence, config, item)
+        rows.append(_row(evidence, config, item, change_from(item, baseline, obstacle), digest))
     return rows
 
 
-def change_from(item: Observation, baseline: Observation | None) -> Change:
+def change_from(item: Observation, baseline: Observation | None, obstacle: str = "") -> Change:
     """Return the change of a value from its baseline.
 
     BASE is the baseline value whatever its quality. CHG and PCHG exist on other visits' rows
     only, and only from a baseline that passed QC: a row that is analysed must not carry a
-    number made from one that is not.
+    number made from one that is not. ``obstacle`` says why the two visits must not be compared,
+    empty if they may.
     """
     is_pair = item.key.endpoint.kind is UnitKind.PAIR
     if is_pair or baseline is None or baseline.value is None:
@@ -101,9 +103,29 @@ def change_from(item: Observation, baseline: Observation | None) -> Change:
     if baseline.verdict.status is not QcStatus.PASS:
         note = f"no change: QC of the baseline is {baseline.verdict.status}"
         return Change(base=baseline.value, note=note)
+    if obstacle:
+        return Change(base=baseline.value, note=f"no change: {obstacle}")
     chg = round(item.value - baseline.value, item.key.endpoint.precision) + 0.0
     pchg = round(100 * chg / baseline.value, PERCENT_DECIMALS) + 0.0 if baseline.value else None
     return Change(baseline.value, chg, pchg)
+
+
+def _obstacle(evidence: SubjectEvidence, config: StudyConfig, item: Observation) -> str:
+    """Say why the MRI of a visit must not be compared with the baseline; empty if it may.
+
+    Only the pair shows whether both visits are of one head and one protocol. Scans of an eye
+    are held against the baseline by their own unit.
+    """
+    if item.key.endpoint.kind is not UnitKind.SESSION or item.key.visit == config.baseline:
+        return ""
+    name = pair_unit(evidence.subject, config.baseline, item.key.visit)
+    pair = evidence.units.get(name)
+    if pair is None:
+        return ""
+    verdicts = [d for d in evidence.decisions if d.unit == name and not d.paramcd]
+    failed = [d.reason for d in verdicts if d.status is QcStatus.FAIL]
+    reason = pair.problem or "; ".join(failed)
+    return f"{name}: {reason}" if reason else ""
 
 
 def study_day(day: int, baseline_day: int) -> int:

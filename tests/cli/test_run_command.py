@@ -13,6 +13,10 @@ import fake_smartms
 import pytest
 from fake_smartms import CONFIG_TEXT, make_dataset
 
+from smartms_img.cli.finish import rejections
+from smartms_img.io.decisions import Decision
+from smartms_img.naming import QcStatus
+
 Completed = subprocess.CompletedProcess[str]
 
 
@@ -188,3 +192,17 @@ def test_version_and_help(folder: Path) -> None:
     assert smartms(folder, "--version").stdout.startswith("smartms ")
     for command in ("run", "check", "status", "tables"):
         assert "Example: smartms" in smartms(folder, command, "--help").stdout
+
+
+def test_a_reason_of_failure_is_said_once_a_unit() -> None:
+    def failed(paramcd: str, reason: str, unit: str = "u") -> Decision:
+        return Decision(unit, QcStatus.FAIL, reason, "automatic", paramcd)
+
+    passed = Decision("u", QcStatus.PASS, "all checks passed", "automatic")
+    of_endpoints = [failed("PBVC", "asymmetry"), failed("PGMVC", "asymmetry"), failed("T2LV", "x")]
+    assert rejections([passed, *of_endpoints]) == [
+        "quality: u PBVC, PGMVC: asymmetry",
+        "quality: u T2LV: x",
+    ]
+    whole = [failed("", "snr", "v"), failed("PBVC", "snr; asymmetry", "v")]
+    assert rejections(whole) == ["quality: v: snr"]

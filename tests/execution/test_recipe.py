@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 from fake_smartms import fake_config, make_dataset, run_engine
 
-from smartms_img.config import StudyConfig
+from smartms_img.config import StudyConfig, unit_digest
 from smartms_img.execution.plan_file import read_plan
-from smartms_img.execution.recipe import RecipeBook, config_digest
+from smartms_img.execution.recipe import RecipeBook
 from smartms_img.execution.state import unit_states
 from smartms_img.method import METHOD_VERSION
 from smartms_img.naming import UnitKind
@@ -31,9 +31,7 @@ def test_a_unit_depends_on_the_configuration_it_reads(
     config: StudyConfig, kinds: set[UnitKind]
 ) -> None:
     before = fake_config()
-    differ = {
-        kind for kind in UnitKind if config_digest(kind, config) != config_digest(kind, before)
-    }
+    differ = {kind for kind in UnitKind if unit_digest(kind, config) != unit_digest(kind, before)}
     assert differ == kinds
 
 

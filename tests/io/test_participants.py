@@ -30,3 +30,5 @@ def test_wrong_rows_are_findings(tmp_path: Path) -> None:
         "is listed twice",
         "a participant_id is not 'sub-' and letters and digits",
     ]
+    # Which of the two rows is meant is not known, so neither names an eye.
+    assert found.optic_neuritis == {"01": None}

@@ -53,6 +53,11 @@ def test_wrong_tables(tmp_path: Path, text: str, problem: str) -> None:
     assert days_of(tmp_path, text)[1] == [problem]
 
 
+def test_of_two_rows_for_one_visit_neither_is_used(tmp_path: Path) -> None:
+    text = "session_id\tday\nses-M00\t0\nses-M06\t180\nses-M06\t160\n"
+    assert days_of(tmp_path, text) == ({"M00": 0}, ["is listed twice"])
+
+
 def test_absent_table_is_missing_not_wrong(tmp_path: Path) -> None:
     (finding,) = session_days(tmp_path, "01", "M00").findings
     assert finding.level == "missing"

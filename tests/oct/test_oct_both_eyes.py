@@ -47,3 +47,9 @@ def test_missing_eye_is_named_with_its_reason():
         assert found.value is None
         assert found.reason == "OS: no fovea found in the scan"
     assert mean_of_eyes({}, frozenset({Eye.OD})).reason == "OS: not measured"
+
+
+def test_unclear_history_gives_no_mean() -> None:
+    eyes = {Eye.OD: EyeValue(92.0), Eye.OS: EyeValue(85.0)}
+    found = mean_of_eyes(eyes, None)
+    assert (found.value, found.reason) == (None, "which eye had optic neuritis is not clear")

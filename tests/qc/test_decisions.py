@@ -1,22 +1,16 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from smartms_img.io.decisions import Decision
-from smartms_img.io.measures import QcMetric, check, write_qc
-from smartms_img.naming import QcStatus
+from smartms_img.io.measures import QcMetric, check
+from smartms_img.io.plan_table import PlanRow
+from smartms_img.io.results import UnitResult
+from smartms_img.naming import QcStatus, UnitKind
 from smartms_img.qc.decisions import automatic, decide
 
 UNIT = "sub-01_ses-M00_mri"
-PLAN = """\
-unit\tkind\tsubject\tsession\treference\teye\tscan\tstatus\treason\tinputs\tdepends
-sub-01_ses-M00_mri\tsession\t01\tM00\t\t\t\trunnable\t\t\t
-sub-01_ses-M06_mri\tsession\t01\tM06\t\t\t\trunnable\t\t\t
-sub-01_ses-M12_mri\tsession\t01\tM12\t\t\t\tblocked\tno session M12\t\t
-"""
 
 
 def test_all_reasons_of_failure_are_named():
@@ -52,12 +46,14 @@ def test_no_metric_is_pending():
     assert decide(UNIT, [])[0].status is QcStatus.PENDING
 
 
-def test_every_planned_unit_with_metrics_is_decided_about(tmp_path: Path):
-    (tmp_path / "plan.tsv").write_text(PLAN, encoding="utf-8")
-    for visit in ("M00", "M12"):  # M12 is blocked: what lies there is from an older run
-        stem = tmp_path / f"sub-01/ses-{visit}/anat/sub-01_ses-{visit}_desc-qc.json"
-        write_qc(stem, [check("snr", 3, at_least=5)])
-    [decision] = automatic(tmp_path)
+def test_every_unit_with_metrics_is_decided_about():
+    rows = [PlanRow(unit, UnitKind.SESSION, "01", "M00") for unit in (UNIT, "other")]
+    metrics = (check("snr", 3, at_least=5),)
+    results = {
+        UNIT: UnitResult(rows[0], "done", metrics=metrics),
+        "other": UnitResult(rows[1], "blocked", "no session M12"),
+    }
+    [decision] = automatic(results)
     assert (decision.unit, decision.status) == (UNIT, QcStatus.FAIL)
 
 

@@ -10,9 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from smartms_img.config import default_study, unit_digest
 from smartms_img.errors import InputError
+from smartms_img.io.layout import measures_file
 from smartms_img.io.ledger import Attempt, write_attempt
 from smartms_img.io.measures import Measure, check, write_measures, write_qc
+from smartms_img.io.plan_table import read_plan
+from smartms_img.io.results import read_results
 from smartms_img.qc.report import write_report
 
 PLAN = """\
@@ -74,6 +78,18 @@ class Page(HTMLParser):
         return " ".join(word for word in self.words if word)
 
 
+def show(out: Path) -> None:
+    write_report(out, read_results(out, default_study()))
+
+
+def write_done(out: Path, unit: str, **changes: object) -> None:
+    row = next(row for row in read_plan(out) if row.unit == unit)
+    digest = unit_digest(row.kind, default_study())
+    if not (out / measures_file(row.stem)).is_file():
+        write_measures(out / measures_file(row.stem), [])
+    write_attempt(out, replace(DONE, **({"unit": unit, "config_sha256": digest} | changes)))
+
+
 def add_figure(out: Path, name: str, unit: str, order: int, *, picture: bool = True) -> None:
     folder = out / "sub-01" / "figures"
     folder.mkdir(parents=True, exist_ok=True)
@@ -87,7 +103,7 @@ def add_figure(out: Path, name: str, unit: str, order: int, *, picture: bool = T
 def out(tmp_path: Path) -> Path:
     (tmp_path / "plan.tsv").write_text(PLAN, encoding="utf-8")
     for unit in (UNITS[1], UNITS[4], UNITS[6]):
-        write_attempt(tmp_path, replace(DONE, unit=unit))
+        write_done(tmp_path, unit)
     failed = replace(DONE, state="failed", cause="bad-input", reason="01 M06: T1w <is> 4-D")
     write_attempt(tmp_path, replace(failed, unit=UNITS[0]))
     note = tmp_path / "ledger" / UNITS[0] / "failure.md"
@@ -103,7 +119,7 @@ def out(tmp_path: Path) -> Path:
     add_figure(tmp_path, "a_lesions", UNITS[1], 3, picture=False)
     (tmp_path / "tables").mkdir()
     (tmp_path / "tables" / "endpoints.tsv").write_text(ENDPOINTS, encoding="utf-8")
-    write_report(tmp_path)
+    show(tmp_path)
     return tmp_path
 
 
@@ -171,26 +187,33 @@ def test_worst_subject_stands_first(out: Path):
         link for link in Page(out / "index.html").links if link in {"sub-01.html", "sub-02.html"}
     ]
     assert links == ["sub-01.html", "sub-02.html"]
-    write_attempt(out, replace(DONE, unit=UNITS[0], number=2))
+    write_done(out, UNITS[0], number=2)
     (out / f"{STEM}_desc-qc.json").unlink()
     failed = replace(DONE, unit=UNITS[6], number=2, state="failed", cause="killed")
     write_attempt(out, failed)
-    write_report(out)
+    show(out)
     links = [
         link for link in Page(out / "index.html").links if link in {"sub-01.html", "sub-02.html"}
     ]
     assert links == ["sub-02.html", "sub-01.html"]
 
 
+def test_unit_of_another_configuration_is_not_done(out: Path):
+    write_done(out, UNITS[6], number=2, config_sha256="0" * 64)
+    show(out)
+    text = Page(out / "sub-02.html").text
+    assert "outdated made with another configuration: run again" in text
+
+
 def test_output_that_is_gone_is_not_done(out: Path):
-    write_attempt(out, replace(DONE, unit=UNITS[6], number=2, outputs={"sub-02/x.json": "0"}))
-    write_report(out)
+    write_done(out, UNITS[6], number=2, outputs={"sub-02/x.json": "0"})
+    show(out)
     assert "gone since the unit ran: sub-02/x.json" in Page(out / "sub-02.html").text
 
 
 def test_same_input_same_bytes_and_nothing_of_where_or_when(out: Path):
     before = {path.name: path.read_bytes() for path in out.glob("*.html")}
-    write_report(out)
+    show(out)
     assert before == {path.name: path.read_bytes() for path in out.glob("*.html")}
     assert not any(b"node-7" in page for page in before.values())
     assert not any(str(out).encode() in page for page in before.values())
@@ -198,4 +221,4 @@ def test_same_input_same_bytes_and_nothing_of_where_or_when(out: Path):
 
 def test_folder_without_plan_is_refused(tmp_path: Path):
     with pytest.raises(InputError, match=r"plan\.tsv"):
-        write_report(tmp_path)
+        show(tmp_path)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from write_all import write_all
 
-from smartms_img.config import StudyConfig
+from smartms_img.config import StudyConfig, unit_digest
 from smartms_img.io.ledger import Attempt, write_attempt
 from smartms_img.io.measures import Measure, check, write_measures, write_qc
-from smartms_img.qc.decisions import automatic
-from smartms_img.tables import write_tables
+from smartms_img.naming import UnitKind
 
 PLAN = """\
 unit kind subject session reference eye scan status reason inputs depends day
@@ -32,8 +32,7 @@ sub-02_ses-M06_mri session 02 M06 - - - runnable - d/T1w.nii.gz - 182
 EYES_M00 = "sub-01_ses-M00_eye-OD_acq-ring;sub-01_ses-M00_eye-OS_acq-ring"
 
 
-@pytest.fixture
-def config() -> StudyConfig:
+def _study() -> StudyConfig:
     visits = [
         {"label": "M00", "name": "Baseline", "number": 0, "window_days": [-60, 30]},
         {"label": "M06", "name": "Month 6", "number": 6, "window_days": [120, 270]},
@@ -43,11 +42,16 @@ def config() -> StudyConfig:
 
 
 @pytest.fixture
+def config() -> StudyConfig:
+    return _study()
+
+
+@pytest.fixture
 def make_table() -> Callable[[Path, StudyConfig], pd.DataFrame]:
     """Write the tables of a directory and read the text table as text."""
 
     def make(out: Path, config: StudyConfig) -> pd.DataFrame:
-        folder = write_tables(out, config, automatic(out))
+        folder = write_all(out, config)
         return pd.read_csv(folder / "endpoints.tsv", sep="\t", dtype=str, keep_default_na=False)
 
     return make
@@ -78,6 +82,11 @@ def out(tmp_path: Path) -> Path:
     return folder
 
 
+def kind_of(unit: str) -> UnitKind:
+    endings = {"mri": "session", "pair": "pair", "subject": "subject"}
+    return UnitKind(endings.get(unit.rpartition("_")[2], "eye"))
+
+
 def attempt(unit: str, inputs: dict[str, str], **changes: object) -> Attempt:
     """Return a successful attempt, or another one by naming what differs."""
     values: dict[str, object] = {
@@ -96,7 +105,7 @@ def attempt(unit: str, inputs: dict[str, str], **changes: object) -> Attempt:
         "seed": 1,
         "versions": {},
         "row_hash": "r",
-        "config_sha256": "c" * 64,
+        "config_sha256": unit_digest(kind_of(unit), _study()),
         "method_version": "1",
         "inputs": inputs,
         "outputs": {},

@@ -10,11 +10,12 @@ from smartms_img.config import default_study
 from smartms_img.errors import InputError
 from smartms_img.io.decisions import Decision
 from smartms_img.io.measures import Measure
-from smartms_img.io.plan_table import PlanRow, read_plan
+from smartms_img.io.plan_table import PlanRow
+from smartms_img.io.results import read_results
 from smartms_img.naming import QcStatus, UnitKind
 from smartms_img.tables import SubjectEvidence, TableError, UnitEvidence, assemble, validate
 from smartms_img.tables.columns import COLUMNS
-from smartms_img.tables.evidence import read_evidence
+from smartms_img.tables.evidence import gather_evidence
 from smartms_img.tables.rows import Row, study_day
 
 UNIT = "sub-01_ses-M00_mri"
@@ -114,16 +115,16 @@ def test_study_day_has_no_zero_and_keeps_the_order(day, baseline):
     assert study_day(day + 1, baseline) > study_day(day, baseline)
 
 
-def test_unreadable_measures_are_named(out):
+def test_unreadable_measures_are_named(out, config):
     name = "sub-02/ses-M06/anat/sub-02_ses-M06_desc-measures.json"
     (out / name).write_text("{", encoding="utf-8")
-    with pytest.raises(InputError, match=f"{name}: is not a list of measures"):
-        read_evidence(out, read_plan(out), ())
+    with pytest.raises(InputError, match=f"{name}: is not what smartms writes"):
+        read_results(out, config)
 
 
-def test_measure_twice_is_refused(out):
+def test_measure_twice_is_refused(out, config):
     path = out / "sub-02/ses-M06/anat/sub-02_ses-M06_desc-measures.json"
     row = path.read_text(encoding="utf-8").strip().removeprefix("[").removesuffix("]").strip()
     path.write_text(f"[{row},{row}]", encoding="utf-8")
     with pytest.raises(InputError, match="has M06 BPV twice"):
-        read_evidence(out, read_plan(out), ())
+        gather_evidence(read_results(out, config), ())

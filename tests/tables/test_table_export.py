@@ -9,13 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow.parquet as pq
-
-from smartms_img.qc.decisions import automatic
-from smartms_img.tables import write_tables
+from write_all import write_all
 
 
 def test_qc_table_has_a_row_a_metric(out, config):
-    folder = write_tables(out, config, automatic(out))
+    folder = write_all(out, config)
     table = pd.read_csv(folder / "qc.tsv", sep="\t", dtype=str, keep_default_na=False)
     # four sessions, a pair with two metrics, two eyes
     assert len(table) == 4 + 2 + 2
@@ -42,7 +40,7 @@ def test_dictionary_describes_every_column_and_code(out, table):
 
 
 def test_text_table_is_plain(out, config):
-    content = (write_tables(out, config, automatic(out)) / "endpoints.tsv").read_bytes()
+    content = (write_all(out, config) / "endpoints.tsv").read_bytes()
     assert b"\r" not in content
     assert b'"' not in content
     assert {line.count(b"\t") for line in content.splitlines()} == {26}
@@ -56,8 +54,7 @@ def _digests(folder: Path) -> dict[str, str]:
 
 
 def test_partitions_do_not_change_a_byte(out, config):
-    decisions = automatic(out)
-    results = [_digests(write_tables(out, config, decisions, parts)) for parts in (None, 1, 2, 8)]
+    results = [_digests(write_all(out, config, parts)) for parts in (None, 1, 2, 8)]
     assert set(results[0]) == {"endpoints.json", "endpoints.parquet", "endpoints.tsv", "qc.tsv"}
     assert all(result == results[0] for result in results)
 
@@ -66,6 +63,7 @@ SCRIPT = """
 import locale, sys
 from pathlib import Path
 from smartms_img.config import StudyConfig
+from smartms_img.io.results import read_results
 from smartms_img.qc.decisions import automatic
 from smartms_img.tables import write_tables
 try:
@@ -74,12 +72,13 @@ except locale.Error:
     pass
 out = Path(sys.argv[1])
 config = StudyConfig.model_validate_json(sys.argv[2])
-write_tables(out, config, automatic(out), int(sys.argv[3]))
+results = read_results(out, config)
+write_tables(out, results, config, automatic(results), int(sys.argv[3]))
 """
 
 
 def test_time_zone_locale_and_hash_seed_do_not_change_a_byte(out, config):
-    expected = _digests(write_tables(out, config, automatic(out)))
+    expected = _digests(write_all(out, config))
     for zone, language, seed, parts in (
         ("Asia/Kathmandu", "de_DE.UTF-8", "1", "1"),
         ("America/St_Johns", "C", "4242", "8"),

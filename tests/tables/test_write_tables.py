@@ -6,13 +6,14 @@ from dataclasses import replace
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from write_all import write_all
 
-from smartms_img.config import PairConfig, study_digest
+from smartms_img.config import PairConfig, study_digest, unit_digest
 from smartms_img.errors import InputError
 from smartms_img.io.ledger import latest_attempt, write_attempt
-from smartms_img.io.measures import Measure, write_measures
-from smartms_img.qc.decisions import automatic
-from smartms_img.tables import write_tables
+from smartms_img.io.measures import Measure, check, write_measures, write_qc
+from smartms_img.io.results import read_results
+from smartms_img.naming import UnitKind
 
 CONTRACT = """
 STUDYID USUBJID AVISIT AVISITN ADY PARCAT1 PARAMCD PARAM LOC LAT AVAL AVALU AVALERR BASE
@@ -46,13 +47,13 @@ def test_keys_are_unique_and_every_subject_has_every_planned_row(table):
     assert len(mri) == 3 * (17 + 2 * 4) + 2 * 17
 
 
-def test_baseline_row(table):
+def test_baseline_row(table, config):
     found = row(table, "01", "Baseline", "BPV")
     assert found.AVAL == found.BASE == "1200.123"
     assert (found.CHG, found.PCHG, found.ABLFL, found.ANL01FL) == ("", "", "Y", "Y")
     assert (found.ADY, found.INTERVAL, found.AVISITN) == ("1", "0.0000", "0")
     assert (found.SRCFILE, found.SRCSHA256) == ("a/T1w.nii.gz", "a1")
-    assert found.CFGSHA256 == "c" * 64
+    assert unit_digest(UnitKind.SESSION, config) == found.CFGSHA256
     assert found.QCREAS == "all checks passed (automatic)"
     assert (found.METHOD, found.METHODVR, found.AVALU) == ("tissue", "1", "mL")
     assert found.AVALERR == ""
@@ -108,7 +109,7 @@ def test_slowly_expanding_lesions_of_two_visits_are_candidates(table):
         ("Month 6", "RNFL", "G", "OS", "not run yet"),
         ("Month 6", "RNFL", "G", "BOTH", "OD: file is truncated; OS: not run yet"),
         ("Baseline", "DGMV", "", "", "no deep grey matter found"),
-        ("Baseline", "TIV", "", "", "not measured by sub-01_ses-M00_mri"),
+        ("Baseline", "TIV", "", "", "not measured by this version"),
         ("Baseline", "TMV", "", "OD", "not in the plan: run again with this configuration"),
     ],
 )
@@ -157,7 +158,7 @@ def test_changed_measures_file_is_not_used(out, config, make_table):
     (out / name).write_text((out / name).read_text().replace("990.0", "999.0"))
     found = row(make_table(out, config), "02", "Month 6", "BPV")
     assert (found.AVAL, found.QCSTAT) == ("", "notrun")
-    assert found.QCREAS == "the measures file was changed after the unit wrote it"
+    assert found.QCREAS == "the measures file was changed after the unit wrote it: run again"
 
 
 def test_value_made_from_older_derivatives_is_not_used(out, config, make_table):
@@ -175,6 +176,48 @@ def test_value_made_from_older_derivatives_is_not_used(out, config, make_table):
     found = row(make_table(out, config), "01", "Month 6", "PBVC")
     assert (found.AVAL, found.QCSTAT) == ("", "notrun")
     assert found.QCREAS == "made from derivatives that have changed since: run again"
+
+
+def _made_with(out, unit, **changes):
+    last = latest_attempt(out, unit)
+    assert last is not None
+    write_attempt(out, replace(last, number=last.number + 1, **changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"config_sha256": "0" * 64}, "made with another configuration: run again"),
+        ({"method_version": "0"}, "made by another version of the method: run again"),
+    ],
+)
+def test_value_of_another_method_is_not_used(out, config, make_table, changes, reason):
+    _made_with(out, "sub-02_ses-M06_mri", **changes)
+    found = row(make_table(out, config), "02", "Month 6", "BPV")
+    assert ("", "notrun", reason) == (found.AVAL, found.QCSTAT, found.QCREAS)
+    assert found.ANL01FL == ""
+
+
+def test_value_of_both_eyes_falls_with_the_file_of_one_eye(out, config, make_table):
+    name = "sub-01/ses-M00/oct/sub-01_ses-M00_eye-OS_acq-ring_desc-measures.json"
+    digest = hashlib.sha256((out / name).read_bytes()).hexdigest()
+    _made_with(out, "sub-01_ses-M00_eye-OS_acq-ring", outputs={name: digest})
+    _made_with(out, "sub-01_subject", inputs={f"bids::{name}": digest})
+    assert row(make_table(out, config), "01", "Baseline", "IEDRNFL").AVAL == "5.13"
+    (out / name).unlink()
+    found = row(make_table(out, config), "01", "Baseline", "IEDRNFL")
+    reason = "made from derivatives that have changed since: run again"
+    assert ("", "notrun", reason) == (found.AVAL, found.QCSTAT, found.QCREAS)
+
+
+def test_visits_that_the_pair_refuses_to_compare_have_no_change(out, config, make_table):
+    checks = [check("correlation", 0.2, at_least=0.9)]
+    write_qc(out / "sub-01/ses-M06/anat/sub-01_ses-M06_ref-M00_desc-qc.json", checks)
+    found = row(make_table(out, config), "01", "Month 6", "BPV")
+    assert (found.AVAL, found.ANL01FL, found.BASE) == ("1194.500", "Y", "1200.123")
+    assert (found.CHG, found.PCHG) == ("", "")
+    reason = "no change: sub-01_ses-M06_ref-M00_pair: correlation 0.2 is below 0.9"
+    assert found.QCREAS.endswith(reason)
 
 
 def test_pair_that_waits_for_a_failed_visit_says_so(out, config, make_table):
@@ -205,7 +248,7 @@ def test_folder_of_pictures_has_the_digest_of_its_listing(out, config, make_tabl
 
 def test_extra_pair_is_told_apart_by_basetype(out, config, make_table):
     extra = config.model_copy(update={"extra_pairs": (PairConfig(reference="M06", follow="M12"),)})
-    folder = write_tables(out, extra, automatic(out))
+    folder = write_all(out, extra)
     table = pq.read_table(folder / "endpoints.parquet").to_pandas()
     chosen = table[(table.PARAMCD == "PBVC") & (table.AVISIT == "Month 12")]
     assert set(chosen[chosen.USUBJID == "TRIAL-01"].BASETYPE) == {"Baseline", "Month 6"}
@@ -238,9 +281,9 @@ def test_unplanned_measure_is_refused(out, config):
     path = out / "sub-02/ses-M06/anat/sub-02_ses-M06_desc-measures.json"
     write_measures(path, [Measure("BPV", 1.0, "mL", "tissue", "1", "M06", LOC="MOON")])
     with pytest.raises(InputError, match="BPV MOON is not a planned endpoint"):
-        write_tables(out, config, automatic(out))
+        write_all(out, config)
 
 
 def test_output_without_a_plan_is_refused(tmp_path, config):
     with pytest.raises(InputError, match=r"no plan\.tsv"):
-        write_tables(tmp_path, config, ())
+        read_results(tmp_path, config)
