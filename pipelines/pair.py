@@ -17,7 +17,9 @@ DAYS_PER_YEAR = 365.25
 
 METHODS = (
     "The T1w of both visits were aligned rigidly in both directions, met in the space half way "
-    "between them and were resampled there once. The displacement between the visits was "
+    "between them and were resampled there once, where both show the skull together with the "
+    "scaling of the scanner that it tells (cf. doi:10.1006/nimg.2002.1040). Lesions of either "
+    "visit were left out of the comparison. The displacement between the visits was "
     "estimated at its midpoint by Gauss-Newton steps on squared difference with bending energy, "
     "after the model of doi:10.3389/fnins.2012.00197, jointly with the ratio of their gains and "
     "bias fields, a sum of cosines (cf. doi:10.1016/j.neuroimage.2004.04.037). The Jacobians of "
@@ -59,7 +61,6 @@ def init_pair_wf(unit: Unit, context: UnitContext) -> Workflow:
         name="halfway",
     )
     deform = Node(Deformation(), name="deform")
-    change = Node(FindLesionChange(rule=rule), name="change")
     measure = Node(
         MeasurePair(
             **common,
@@ -83,20 +84,35 @@ def init_pair_wf(unit: Unit, context: UnitContext) -> Workflow:
     workflow.connect(
         [
             (halfway, deform, placed),
-            (halfway, change, placed),
-            (deform, change, [("middle", "middle")]),
-            (halfway, measure, [("both", "both"), ("spacings_mm", "spacings_mm")]),
+            (
+                halfway,
+                measure,
+                [(name, name) for name in ("both", "spacings_mm", "scale")],
+            ),
             (deform, measure, [("middle", "middle")]),
-            (change, measure, [(name, name) for name in ("change", "lesions", "atrophied")]),
             (halfway, store, [*placed, ("to_base", "to_base"), ("to_follow", "to_follow")]),
             (deform, store, [("log_jacobian", "log_jacobian")]),
-            (change, store, [("change", "change")]),
             (halfway, draw, [("both", "halfway")]),
             (deform, draw, [("log_jacobian", "log_jacobian")]),
-            (change, draw, [("change", "change")]),
         ]
     )
+    if _flairs(unit) == len(sessions):
+        change = Node(FindLesionChange(rule=rule), name="change")
+        found = [(name, name) for name in ("change", "lesions", "atrophied")]
+        workflow.connect(
+            [
+                (halfway, change, placed),
+                (deform, change, [("middle", "middle")]),
+                (change, measure, found),
+                (change, store, [("change", "change")]),
+                (change, draw, [("change", "change")]),
+            ]
+        )
     return workflow
+
+
+def _flairs(unit: Unit) -> int:
+    return sum(file.endswith(("_FLAIR.nii.gz", "_FLAIR.nii")) for file in unit.inputs)
 
 
 def change_rule(config: LesionConfig) -> ChangeRule:

@@ -41,10 +41,19 @@ def init_session_wf(unit: Unit, context: UnitContext) -> Workflow:
     """
     config = context.config.mri
     stem = session_stem(unit.subject, unit.session)
-    raw = {contrast: _raw(unit, contrast) for contrast in (Contrast.T1W, Contrast.FLAIR)}
+    raw = {
+        contrast: file
+        for contrast in (Contrast.T1W, Contrast.FLAIR)
+        if (file := _raw(unit, contrast))
+    }
     workflow = Workflow(name=f"session_{unit.subject}_{unit.session}", base_dir=context.work)
-    load = {
-        contrast: Node(
+    make_core = init_lesion_wf if Contrast.FLAIR in raw else init_anatomy_wf
+    core = make_core(config, name="core")
+    common = {"staging": str(context.staging), "stem": stem}
+    results = _result_nodes(common, unit, config, context.config.qc.mri, list(raw.values()))
+    made = core.get_node("outputnode").inputs.copyable_trait_names()
+    for contrast, file in raw.items():
+        load = Node(
             LoadScan(
                 in_file=str(context.bids / file),
                 subject=f"sub-{unit.subject}",
@@ -53,43 +62,48 @@ def init_session_wf(unit: Unit, context: UnitContext) -> Workflow:
             ),
             name=f"load_{contrast.lower()}",
         )
-        for contrast, file in raw.items()
-    }
-    core = init_lesion_wf(config, name="core")
-    sources = [raw[Contrast.T1W], raw[Contrast.FLAIR]]
-    common = {"staging": str(context.staging), "stem": stem}
-    results = _result_nodes(common, unit, config, context.config.qc.mri, sources)
-    workflow.connect(
-        [
-            (load[Contrast.T1W], core, [("scan", "inputnode.t1w")]),
-            (load[Contrast.FLAIR], core, [("scan", "inputnode.flair")]),
-            *[
-                (core, node, [(f"outputnode.{name}", name) for name in _wanted(node)])
-                for node in results
-            ],
-        ]
-    )
+        workflow.connect(load, "scan", core, f"inputnode.{contrast.lower()}")
+    for node in results:
+        wanted = node.interface.inputs.copyable_trait_names()
+        wires = [(f"outputnode.{name}", name) for name in made if name in wanted]
+        workflow.connect([(core, node, wires)])
     return workflow
 
 
 # The first tissue only finds and fills lesions; the second gives the volumes.
 FIRST_TISSUE_MM = 3.0
 
-_OUTPUTS = (
+_ANATOMY = (
     "t1w",
-    "t1w_filled",
     "brain_mask",
     "to_scan",
     "skull_stripped",
     "maps",
     "similarity",
     "tissue",
-    "flair",
-    "flair_to_t1w",
-    "lesions",
-    "evidence",
-    "context",
 )
+_LESIONS = ("t1w_filled", "flair", "flair_to_t1w", "lesions", "evidence", "context")
+
+
+def init_anatomy_wf(config: MriConfig, *, name: str) -> Workflow:
+    """Build the part that needs no names and no FLAIR: from a validated T1w to tissue.
+
+    Inputs
+    ------
+    t1w : str
+        Validated scan.
+
+    Outputs
+    -------
+    t1w, brain_mask, to_scan, skull_stripped, maps, similarity, tissue
+    """
+    workflow = Workflow(name=name)
+    inputnode = Node(IdentityInterface(["t1w"]), name="inputnode")
+    outputnode = Node(IdentityInterface(list(_ANATOMY)), name="outputnode")
+    _connect_anatomy(workflow, inputnode, outputnode, config)
+    brain, tissue = workflow.get_node("brain"), workflow.get_node("tissue")
+    workflow.connect(brain, "t1w", tissue, "t1w")
+    return workflow
 
 
 def init_lesion_wf(config: MriConfig, *, name: str) -> Workflow:
@@ -102,32 +116,29 @@ def init_lesion_wf(config: MriConfig, *, name: str) -> Workflow:
 
     Outputs
     -------
-    t1w, t1w_filled, brain_mask, to_scan, skull_stripped, maps, similarity, tissue, flair,
+    t1w, brain_mask, to_scan, skull_stripped, maps, similarity, tissue, t1w_filled, flair,
     flair_to_t1w, lesions, evidence, context
     """
     workflow = Workflow(name=name)
     inputnode = Node(IdentityInterface(["t1w", "flair"]), name="inputnode")
-    outputnode = Node(IdentityInterface(list(_OUTPUTS)), name="outputnode")
-    seed = config.seed
-    brain = Node(ExtractBrain(seed=seed), name="brain")
-    template = Node(
-        RegisterTemplate(seed=seed, spacing_mm=config.atlas_spacing_mm), name="template"
+    outputnode = Node(IdentityInterface([*_ANATOMY, *_LESIONS]), name="outputnode")
+    _connect_anatomy(workflow, inputnode, outputnode, config)
+    brain, template, tissue = (workflow.get_node(n) for n in ("brain", "template", "tissue"))
+    align_flair = Node(AlignContrast(seed=config.seed), name="align_flair")
+    first_tissue = Node(
+        SegmentTissue(seed=config.seed, spacing_mm=FIRST_TISSUE_MM), name="first_tissue"
     )
-    align_flair = Node(AlignContrast(seed=seed), name="align_flair")
-    first_tissue = Node(SegmentTissue(seed=seed, spacing_mm=FIRST_TISSUE_MM), name="first_tissue")
     lesions = Node(
         SegmentLesions(
             threshold_z=config.lesions.flair_z, min_volume_mm3=config.lesions.min_volume_mm3
         ),
         name="lesions",
     )
-    fill = Node(FillLesions(seed=seed), name="fill")
-    tissue = Node(SegmentTissue(seed=seed), name="tissue")
+    fill = Node(FillLesions(seed=config.seed), name="fill")
     anatomy = [("t1w", "t1w"), ("brain_mask", "brain_mask")]
+    found = [("lesions", "lesions"), ("evidence", "evidence"), ("context", "context")]
     workflow.connect(
         [
-            (inputnode, brain, [("t1w", "t1w")]),
-            (brain, template, [*anatomy, ("to_scan", "to_scan")]),
             (inputnode, align_flair, [("flair", "scan")]),
             (brain, align_flair, anatomy),
             (brain, first_tissue, anatomy),
@@ -140,25 +151,36 @@ def init_lesion_wf(config: MriConfig, *, name: str) -> Workflow:
             (lesions, fill, [("lesions_t1w", "lesions_t1w")]),
             (first_tissue, fill, [("tissue", "tissue")]),
             (fill, tissue, [("t1w", "t1w")]),
-            (brain, tissue, [("brain_mask", "brain_mask")]),
-            (template, tissue, [("maps", "maps")]),
-            (
-                brain,
-                outputnode,
-                [*anatomy, ("to_scan", "to_scan"), ("skull_stripped", "skull_stripped")],
-            ),
             (fill, outputnode, [("t1w", "t1w_filled")]),
-            (template, outputnode, [("maps", "maps"), ("similarity", "similarity")]),
-            (tissue, outputnode, [("tissue", "tissue")]),
             (align_flair, outputnode, [("scan", "flair"), ("to_t1w", "flair_to_t1w")]),
-            (
-                lesions,
-                outputnode,
-                [("lesions", "lesions"), ("evidence", "evidence"), ("context", "context")],
-            ),
+            (lesions, outputnode, found),
         ]
     )
     return workflow
+
+
+def _connect_anatomy(
+    workflow: Workflow, inputnode: Node, outputnode: Node, config: MriConfig
+) -> None:
+    """Connect brain, template and tissue; the T1w of ``tissue`` is left open."""
+    seed = config.seed
+    brain = Node(ExtractBrain(seed=seed), name="brain")
+    template = Node(
+        RegisterTemplate(seed=seed, spacing_mm=config.atlas_spacing_mm), name="template"
+    )
+    tissue = Node(SegmentTissue(seed=seed), name="tissue")
+    anatomy = [("t1w", "t1w"), ("brain_mask", "brain_mask"), ("to_scan", "to_scan")]
+    workflow.connect(
+        [
+            (inputnode, brain, [("t1w", "t1w")]),
+            (brain, template, anatomy),
+            (brain, tissue, [("brain_mask", "brain_mask")]),
+            (template, tissue, [("maps", "maps")]),
+            (brain, outputnode, [*anatomy, ("skull_stripped", "skull_stripped")]),
+            (template, outputnode, [("maps", "maps"), ("similarity", "similarity")]),
+            (tissue, outputnode, [("tissue", "tissue")]),
+        ]
+    )
 
 
 def _result_nodes(
@@ -183,12 +205,7 @@ def _result_nodes(
     return [measure, store, draw]
 
 
-def _wanted(node: Node) -> list[str]:
-    """Return the outputs of the core that a node has an input for."""
-    return [name for name in _OUTPUTS if name in node.interface.inputs.copyable_trait_names()]
-
-
 def _raw(unit: Unit, contrast: Contrast) -> str:
-    return next(
-        file for file in unit.inputs if file.endswith((f"_{contrast}.nii.gz", f"_{contrast}.nii"))
-    )
+    """Return the file of a contrast among a unit's inputs, '' where there is none."""
+    endings = (f"_{contrast}.nii.gz", f"_{contrast}.nii")
+    return next((file for file in unit.inputs if file.endswith(endings)), "")

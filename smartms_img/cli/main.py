@@ -54,9 +54,13 @@ def _common(
 
 def _add_heavy_commands() -> None:
     """Add the commands that import the science; every unit's start would pay for them."""
+    from smartms_img.cli.bench import bench_app  # noqa: PLC0415
     from smartms_img.cli.demo import demo  # noqa: PLC0415
+    from smartms_img.cli.measure import measure_app  # noqa: PLC0415
 
     app.command()(demo)
+    app.add_typer(measure_app)
+    app.add_typer(bench_app)
 
 
 def main() -> None:

@@ -71,6 +71,11 @@ class MriQcConfig(Frozen):
     max_voxel_ratio: float = Field(
         1.1, ge=1, description="largest ratio of a voxel's edge between the visits of a pair"
     )
+    max_scale_percent: Positive = Field(
+        1.5,
+        description="largest change of all volumes by the scanner's scaling, which is measured on "
+        "the skull and taken out, percentage points",
+    )
     min_template_correlation: Correlation = Field(
         0.55, description="smallest T1w correlation (-1 to 1) with MNI152 in the brain"
     )

@@ -20,7 +20,7 @@ from smartms_img.naming import (
     subject_unit,
 )
 
-# What the pipeline of a visit reads; other contrasts are left alone.
+# What the pipeline of a visit reads; other contrasts are left alone. Only lesions need a FLAIR.
 SESSION_CONTRASTS = (Contrast.T1W, Contrast.FLAIR)
 
 
@@ -93,10 +93,9 @@ class _SubjectPlan:
         return rows
 
     def _session(self, label: str) -> Unit:
-        reason, inputs = "", []
         visit = self._visits.get(label)
         if visit is None:
-            reason = f"no session {label}"
+            reason, inputs, runnable = f"no session {label}", [], False
         else:
             reason = "; ".join(
                 _why_absent(str(contrast), visit, [contrast, None])
@@ -105,26 +104,29 @@ class _SubjectPlan:
             )
             present = [contrast for contrast in SESSION_CONTRASTS if contrast in visit.mri]
             inputs = [visit.mri[contrast].path for contrast in present]
-        return self._unit(
-            session_unit(self._subject, label), UnitKind.SESSION, label, reason, inputs
-        )
+            runnable = Contrast.T1W in visit.mri
+        unit_id = session_unit(self._subject, label)
+        return self._unit(unit_id, UnitKind.SESSION, label, reason, inputs, runnable=runnable)
 
     def _pair(self, reference: Unit, follow: Unit) -> Unit:
+        visits = (reference, follow)
+        runnable = all(unit.status == "runnable" for unit in visits)
         reason = "; ".join(
             unit.reason
             if unit.reason.startswith("no session")
             else f"{unit.session}: {unit.reason}"
-            for unit in (reference, follow)
-            if unit.status != "runnable"
+            for unit in visits
+            if unit.reason and (runnable or unit.status != "runnable")
         )
         return self._unit(
             pair_unit(self._subject, reference.session, follow.session),
             UnitKind.PAIR,
             follow.session,
             reason,
-            [] if reason else [*reference.inputs, *follow.inputs],
+            [*reference.inputs, *follow.inputs] if runnable else [],
             reference=reference.session,
             depends=(reference.id, follow.id),
+            runnable=runnable,
         )
 
     def _eyes(self, planned: list[str]) -> list[Unit]:

@@ -107,11 +107,12 @@ def _missing_images(units: tuple[Unit, ...], index: DatasetIndex) -> list[Findin
     """List each missing visit once, and in visits that exist each missing scan."""
     findings = []
     for unit in units:
-        if unit.status != "blocked" or unit.subject not in index.sessions:
+        if unit.status == "excluded" or unit.subject not in index.sessions:
             continue
         visit_exists = unit.session in index.sessions[unit.subject]
-        is_visit = unit.kind is UnitKind.SESSION
-        if is_visit or (unit.kind is UnitKind.EYE and visit_exists):
+        lacks_contrast = unit.kind is UnitKind.SESSION and bool(unit.reason)
+        lacks_scan = unit.kind is UnitKind.EYE and unit.status == "blocked" and visit_exists
+        if lacks_contrast or lacks_scan:
             remedy = "Add it if it was acquired"
             findings.append(Finding("missing", unit.reason, remedy, unit.subject, unit.session))
     return findings

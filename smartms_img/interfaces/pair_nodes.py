@@ -11,7 +11,7 @@ from smartms_img.interfaces.ants import Linear, register_linear
 from smartms_img.interfaces.arrays import get, get_arrays, put, put_arrays
 from smartms_img.interfaces.base import SimpleInterface
 from smartms_img.interfaces.session_files import SessionFiles
-from smartms_img.mri.brain import erode
+from smartms_img.mri.brain import dilate, erode
 from smartms_img.mri.geometry import (
     common_grid,
     downsample,
@@ -23,6 +23,7 @@ from smartms_img.mri.intensity import equal_level
 from smartms_img.mri.lesion_change import ChangeRule, Visit, classify_change, signal_change_z
 from smartms_img.mri.longitudinal import half_jacobians, register_visits, warp
 from smartms_img.mri.pair_space import grid_spacing_mm, metric_mask
+from smartms_img.mri.skull_scale import ScaleChange, half_scales, scale_change, skull_ring
 from smartms_img.mri.spaces import on_grid
 from smartms_img.volume import Matrix, Volume
 
@@ -33,6 +34,9 @@ _RIGID = Linear(
     sampling_rate=0.5,
 )
 _RIGID_MM = 3.0
+# Coarse enough for the head around the brain, which is only asked for its size.
+_SCALE_MM = 2.0
+_HEAD_MARGIN_MM = 24.0
 # What is brought to the midpoint, and by which spline.
 _AT_MIDPOINT = {
     "t1w": 3,
@@ -58,13 +62,17 @@ class _HalfwaySpaceInputSpec(BaseInterfaceInputSpec):
 class _HalfwaySpaceOutputSpec(TraitedSpec):
     both = traits.Str(desc="arrays of both visits in the halfway space")
     grid = traits.Str(desc="metric mask on the halfway grid")
+    scale = traits.Any(desc="ScaleChange that was taken out, None where there is no skull")
     spacings_mm = traits.List(desc="voxel size of the T1w of both visits")
     to_base = traits.List(desc="world matrix from the halfway space to the reference T1w")
     to_follow = traits.List(desc="world matrix from the halfway space to the follow-up T1w")
 
 
 class HalfwaySpace(SimpleInterface):
-    """Align two visits rigidly, meet half way, resample every image of both exactly once."""
+    """Align two visits rigidly, meet half way, resample every image of both exactly once.
+
+    Where both scans show the skull, the scaling of the scanner goes into the same resampling.
+    """
 
     input_spec, output_spec = _HalfwaySpaceInputSpec, _HalfwaySpaceOutputSpec
 
@@ -77,6 +85,10 @@ class HalfwaySpace(SimpleInterface):
         scans = [visit.image("desc-preproc_T1w") for visit in visits]
         masks = [visit.mask("desc-brain_mask") for visit in visits]
         to_visit = halfway(_rigid_both_ways(scans, masks, stripped, self.inputs.seed))
+        scale = None
+        if not stripped:
+            scale, to_visit = _without_scale(scans, masks, to_visit)
+        with_flair = all(visit.has_flair for visit in visits)
         spacings = [scan.spacing_mm for scan in scans]
         grid = common_grid(
             masks, to_visit, grid_spacing_mm(self.inputs.spacing_mm, spacings), _MARGIN_MM
@@ -86,7 +98,10 @@ class HalfwaySpace(SimpleInterface):
             ("base", "follow"), visits, scans, to_visit, strict=True
         ):
             arrays[f"t1w_{name}"] = resample(scan, grid, world, order=3)
-            for key, array in _in_halfway(visit, grid, world).items():
+            placed = _in_halfway(visit, grid, world)
+            if with_flair:
+                placed |= _lesions_in_halfway(visit, grid, world)
+            for key, array in placed.items():
                 arrays[f"{key}_{name}"] = array
         inside = [arrays[f"mask_{name}"] > 0.5 for name in ("base", "follow")]
         arrays["mask"] = np.logical_or(*inside)
@@ -98,7 +113,12 @@ class HalfwaySpace(SimpleInterface):
         )
         self._results["both"] = put_arrays(folder / "both.npz", **arrays)
         where = metric_mask(inside, stripped, spacing)
+        if with_flair:
+            # A lesion that comes or goes is no movement of tissue: one mask for both visits.
+            lesions = np.maximum(arrays["lesions_base"], arrays["lesions_follow"]) > 0
+            where &= ~dilate(lesions, spacing, grid.spacing_mm)
         self._results["grid"] = put(grid.like(where), folder / "metric_mask.nii")
+        self._results["scale"] = scale
         self._results["spacings_mm"] = [list(spacing) for spacing in spacings]
         self._results["to_base"], self._results["to_follow"] = (m.tolist() for m in to_visit)
 
@@ -126,18 +146,49 @@ def _rigid_both_ways(
     return mean_rigid(forward, np.linalg.inv(backward))
 
 
+def _without_scale(
+    scans: list[Volume], masks: list[Volume], to_visit: tuple[Matrix, Matrix]
+) -> tuple[ScaleChange, tuple[Matrix, Matrix]]:
+    """Measure the scanner's scaling on the skull and take it out of both ways alike."""
+    grid = common_grid(masks, to_visit, _SCALE_MM, _HEAD_MARGIN_MM)
+    earlier, later = (
+        resample(downsample(scan, _SCALE_MM), grid, world, order=3)
+        for scan, world in zip(scans, to_visit, strict=True)
+    )
+    brain = np.logical_or(
+        *(resample(mask, grid, world) > 0.5 for mask, world in zip(masks, to_visit, strict=True))
+    )
+    seen = np.logical_and(
+        *(
+            resample(scan.like(np.ones(scan.shape, np.float32)), grid, world) > 0.99
+            for scan, world in zip(scans, to_visit, strict=True)
+        )
+    )
+    centre = np.argwhere(brain).mean(axis=0)
+    ring = skull_ring(brain, seen, _SCALE_MM)
+    scale = scale_change(earlier, later, ring, _SCALE_MM, centre)
+    centre_mm = grid.affine[:3, :3] @ centre + grid.affine[:3, 3]
+    first, second = half_scales(scale, centre_mm)
+    return scale, (to_visit[0] @ first, to_visit[1] @ second)
+
+
 def _in_halfway(visit: SessionFiles, grid: Volume, world: Matrix) -> dict[str, np.ndarray]:
-    flair_world = np.linalg.inv(visit.flair_to_t1w) @ world
     tissue = visit.tissue()
     regions = resample(visit.image("desc-regions_dseg"), grid, world, order=0)
     return {
-        "flair": resample(visit.image("desc-preproc_FLAIR"), grid, flair_world, order=3),
         "mask": resample(visit.mask("desc-brain_mask"), grid, world),
-        "lesions": resample(visit.mask("label-lesion_mask"), grid, flair_world),
         "csf": resample(tissue["csf"], grid, world),
         "grey": resample(tissue["grey"], grid, world),
         "white": resample(tissue["white"], grid, world),
         "regions": regions.astype(np.uint8),
+    }
+
+
+def _lesions_in_halfway(visit: SessionFiles, grid: Volume, world: Matrix) -> dict[str, np.ndarray]:
+    flair_world = np.linalg.inv(visit.flair_to_t1w) @ world
+    return {
+        "flair": resample(visit.image("desc-preproc_FLAIR"), grid, flair_world, order=3),
+        "lesions": resample(visit.mask("label-lesion_mask"), grid, flair_world),
     }
 
 
@@ -167,6 +218,7 @@ class Deformation(SimpleInterface):
             f"{name}_{visit}": warp(both[f"{name}_{visit}"], displacement, spacing, share, order)
             for visit, share in (("base", -0.5), ("follow", 0.5))
             for name, order in _AT_MIDPOINT.items()
+            if f"{name}_{visit}" in both
         }
         gain = np.exp(0.5 * found.log_ratio)
         middle["t1w_base"] *= gain

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from nipype.interfaces.base import BaseInterfaceInputSpec, TraitedSpec, traits
+from nipype.interfaces.base import BaseInterfaceInputSpec, TraitedSpec, isdefined, traits
 
 from smartms_img.config import MriQcConfig
 from smartms_img.interfaces.arrays import get, get_arrays, get_mask
@@ -23,9 +23,10 @@ from smartms_img.mri.atrophy import (
 from smartms_img.mri.lesion_change import ChangeRule, change_values
 from smartms_img.mri.pair_space import left_right_advantage, voxel_ratio
 from smartms_img.mri.session_measures import Value
+from smartms_img.mri.skull_scale import ScaleChange
 from smartms_img.mri.spaces import similarity_in_mask
 from smartms_img.mri.tissue import Tissue
-from smartms_img.naming import UnitKind
+from smartms_img.naming import QcStatus, UnitKind
 
 _VERSION = METHOD_VERSION[UnitKind.PAIR]
 
@@ -38,10 +39,11 @@ class _MeasurePairInputSpec(BaseInterfaceInputSpec):
     sources = traits.List(mandatory=True)
     both = traits.Str(mandatory=True)
     middle = traits.Str(mandatory=True)
-    lesions = traits.Str(mandatory=True)
-    change = traits.Str(mandatory=True)
-    atrophied = traits.Str(mandatory=True)
+    lesions = traits.Str(desc="undefined, as the two below, where a visit has no FLAIR")
+    change = traits.Str()
+    atrophied = traits.Str()
     rule = traits.Any(mandatory=True)
+    scale = traits.Any(mandatory=True, desc="ScaleChange that was taken out, or None")
     spacings_mm = traits.List(mandatory=True, desc="voxel size of the T1w of both visits")
     thresholds = traits.Any(mandatory=True)
 
@@ -65,8 +67,12 @@ class MeasurePair(SimpleInterface):
             region_weights(_tissue(middle, "follow"), middle["regions_follow"]),
         )
         volumes = self._volume_values(changes)
-        rule: ChangeRule = self.inputs.rule
-        measures = self._measures(volumes) + self._measures(self._lesion_values(), rule.name)
+        scale: ScaleChange | None = self.inputs.scale
+        held = "scale held by the skull" if scale else "scale not held: no skull"
+        measures = self._measures(volumes, held)
+        if isdefined(self.inputs.change):
+            rule: ChangeRule = self.inputs.rule
+            measures += self._measures(self._lesion_values(), rule.name)
         write_measures(staging / measures_file(stem), measures)
         scope = tuple(value.paramcd for value in volumes)
         write_qc(staging / qc_file(stem), self._checks(both, middle, changes, scope))
@@ -142,7 +148,17 @@ class MeasurePair(SimpleInterface):
                 at_most=limits.max_voxel_ratio,
                 scope=volume_endpoints,
             ),
+            self._scanner_scale(volume_endpoints),
         ]
+
+    def _scanner_scale(self, volume_endpoints: tuple[str, ...]) -> QcMetric:
+        """Check the scaling that was taken out; without a skull nobody knows it."""
+        name, scale = "scanner_scale_percent", self.inputs.scale
+        limit = self.inputs.thresholds.max_scale_percent
+        if scale is not None:
+            return check(name, abs(scale.volume_percent), at_most=limit, scope=volume_endpoints)
+        reason = "no skull: a change of the scanner's scale reads as a change of volume"
+        return QcMetric(name, None, f"<= {limit:g}", QcStatus.NOTRUN, reason, volume_endpoints)
 
 
 def _tissue(both: dict[str, np.ndarray], visit: str) -> Tissue:
@@ -154,7 +170,7 @@ class _StorePairInputSpec(StoreInputSpec):
     both = traits.Str(mandatory=True)
     grid = traits.Str(mandatory=True)
     log_jacobian = traits.Str(mandatory=True)
-    change = traits.Str(mandatory=True)
+    change = traits.Str(desc="undefined where a visit has no FLAIR")
     rule = traits.Any(mandatory=True)
     to_base = traits.List(mandatory=True)
     to_follow = traits.List(mandatory=True)
@@ -168,9 +184,10 @@ class StorePair(Store):
 
     def _compute(self, folder: Path) -> None:  # noqa: ARG002 - writes to the staging folder
         both, grid = get_arrays(self.inputs.both), get(self.inputs.grid)
-        rule: ChangeRule = self.inputs.rule
         for name, session in zip(("base", "follow"), self.inputs.sessions, strict=True):
             for contrast, suffix in (("t1w", "T1w"), ("flair", "FLAIR")):
+                if f"{contrast}_{name}" not in both:
+                    continue
                 self._save(
                     grid.like(both[f"{contrast}_{name}"]),
                     f"space-halfway_desc-{session}_{suffix}",
@@ -181,12 +198,14 @@ class StorePair(Store):
             "space-halfway_desc-logjacobian_map",
             "Logarithm of local volume at the follow-up over that at the reference",
         )
-        self._save(
-            get(self.inputs.change),
-            "space-halfway_desc-lesionchange_dseg",
-            f"1 new, 2 enlarging, 3 shrinking, 4 resolved; rule {rule.name}",
-            np.uint8,
-        )
+        if isdefined(self.inputs.change):
+            rule: ChangeRule = self.inputs.rule
+            self._save(
+                get(self.inputs.change),
+                "space-halfway_desc-lesionchange_dseg",
+                f"1 new, 2 enlarging, 3 shrinking, 4 resolved; rule {rule.name}",
+                np.uint8,
+            )
         worlds = (self.inputs.to_base, self.inputs.to_follow)
         for session, world in zip(self.inputs.sessions, worlds, strict=True):
             name = f"from-halfway_to-{session}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from nipype.interfaces.base import BaseInterfaceInputSpec, TraitedSpec, traits
+from nipype.interfaces.base import BaseInterfaceInputSpec, TraitedSpec, isdefined, traits
 
 from smartms_img.config import MriQcConfig
 from smartms_img.interfaces.arrays import get, get_arrays, get_mask
@@ -41,10 +41,10 @@ class _MeasureSessionInputSpec(BaseInterfaceInputSpec):
     maps = traits.Str(mandatory=True)
     tissue = traits.Str(mandatory=True)
     to_scan = traits.List(mandatory=True)
-    flair = traits.Str(mandatory=True)
-    flair_to_t1w = traits.List(mandatory=True)
-    lesions = traits.Str(mandatory=True)
-    context = traits.Str(mandatory=True)
+    flair = traits.Str(desc="undefined, as the three below, where the visit has no FLAIR")
+    flair_to_t1w = traits.List()
+    lesions = traits.Str()
+    context = traits.Str()
     similarity = traits.Float(mandatory=True)
     min_volume_mm3 = traits.Float(mandatory=True)
     thresholds = traits.Any(mandatory=True)
@@ -67,12 +67,14 @@ class MeasureSession(SimpleInterface):
             visit=self.inputs.session,
             method_version=_VERSION,
             sources=sources[:1],
-        ) + as_measures(
-            self._lesion_values(),
-            visit=self.inputs.session,
-            method_version=_VERSION,
-            sources=sources,
         )
+        if isdefined(self.inputs.lesions):
+            measures += as_measures(
+                self._lesion_values(),
+                visit=self.inputs.session,
+                method_version=_VERSION,
+                sources=sources,
+            )
         write_measures(staging / measures_file(stem), measures)
         write_qc(staging / qc_file(stem), self._checks())
         self._results["measures"] = str(staging / measures_file(stem))
@@ -100,13 +102,7 @@ class MeasureSession(SimpleInterface):
         contrast = contrast_measures(t1w, Tissue(**get_arrays(self.inputs.tissue)))
         volume_ml = mask.data.sum() * mask.voxel_volume_mm3 / 1000.0
         low, high = limits.tiv_range_ml
-        flair = get(self.inputs.flair)
-        on_t1w = resample(
-            Volume(flair.data, np.array(self.inputs.flair_to_t1w) @ flair.affine), t1w
-        )
-        interior = erode(mask.data, 4.0, mask.spacing_mm) & (on_t1w > 0)
-        shared = mutual_information(t1w.data, on_t1w, interior)
-        return [
+        checks = [
             check(
                 "template_correlation",
                 self.inputs.similarity,
@@ -117,27 +113,38 @@ class MeasureSession(SimpleInterface):
             check("cjv", contrast["cjv"], at_most=limits.max_cjv),
             check("intracranial_volume_ml", volume_ml, at_least=low, at_most=high),
             check("brain_on_edge", edge_fraction(mask.data), at_most=limits.max_edge_fraction),
-            check(
-                "flair_matches_t1w",
-                shared,
-                at_least=limits.min_contrast_information,
-                scope=_LESIONS,
-            ),
         ]
+        if isdefined(self.inputs.flair):
+            checks.append(self._flair_matches(t1w, mask))
+        return checks
+
+    def _flair_matches(self, t1w: Volume, mask: Volume) -> QcMetric:
+        """Check that the FLAIR shows the head of the T1w."""
+        flair = get(self.inputs.flair)
+        on_t1w = resample(
+            Volume(flair.data, np.array(self.inputs.flair_to_t1w) @ flair.affine), t1w
+        )
+        interior = erode(mask.data, 4.0, mask.spacing_mm) & (on_t1w > 0)
+        return check(
+            "flair_matches_t1w",
+            mutual_information(t1w.data, on_t1w, interior),
+            at_least=self.inputs.thresholds.min_contrast_information,
+            scope=_LESIONS,
+        )
 
 
 class _StoreSessionInputSpec(StoreInputSpec):
     t1w = traits.Str(mandatory=True, desc="without bias field, lesions not filled")
-    t1w_filled = traits.Str(mandatory=True)
+    t1w_filled = traits.Str(desc="undefined, as the FLAIR, where the visit has no FLAIR")
     brain_mask = traits.Str(mandatory=True)
     maps = traits.Str(mandatory=True)
     tissue = traits.Str(mandatory=True)
     to_scan = traits.List(mandatory=True)
     skull_stripped = traits.Bool(mandatory=True)
-    flair = traits.Str(mandatory=True)
-    flair_to_t1w = traits.List(mandatory=True)
-    lesions = traits.Str(mandatory=True)
-    evidence = traits.Str(mandatory=True)
+    flair = traits.Str()
+    flair_to_t1w = traits.List()
+    lesions = traits.Str()
+    evidence = traits.Str()
 
 
 class StoreSession(Store):
@@ -148,7 +155,7 @@ class StoreSession(Store):
 
     def _compute(self, folder: Path) -> None:  # noqa: ARG002 - writes to the staging folder
         inputs = self.inputs
-        t1w, flair = get(inputs.t1w), get(inputs.flair)
+        t1w = get(inputs.t1w)
         tissue, maps = Tissue(**get_arrays(inputs.tissue)), get_arrays(inputs.maps)
         self._save(
             t1w,
@@ -156,7 +163,6 @@ class StoreSession(Store):
             "T1w without bias field, on its own grid",
             SkullStripped=bool(inputs.skull_stripped),
         )
-        self._save(get(inputs.t1w_filled), "desc-filled_T1w", "T1w with lesions filled")
         self._save(get(inputs.brain_mask), "desc-brain_mask", "Brain mask", np.uint8)
         self._save(t1w.like(tissue.labels), "dseg", "1 CSF, 2 grey, 3 white matter", np.uint8)
         for name in ("csf", "grey", "white"):
@@ -165,14 +171,20 @@ class StoreSession(Store):
                 t1w.like(getattr(tissue, name)), f"label-{label}_probseg", f"Posterior of {label}"
             )
         self._save(t1w.like(maps["regions"]), "desc-regions_dseg", "Regions from MNI152", np.uint8)
+        self._matrix(inputs.to_scan, "from-MNI152_to-T1w", "MNI152", "T1w")
+        if isdefined(inputs.flair):
+            self._store_lesions()
+        self._results["stem"] = inputs.stem
+
+    def _store_lesions(self) -> None:
+        inputs = self.inputs
+        flair, evidence = get(inputs.flair), get_arrays(inputs.evidence)
+        self._save(get(inputs.t1w_filled), "desc-filled_T1w", "T1w with lesions filled")
         self._save(flair, "desc-preproc_FLAIR", "FLAIR without bias field, on its own grid")
         self._save(
             get(inputs.lesions), "label-lesion_mask", "Lesions on the grid of the FLAIR", np.uint8
         )
-        evidence = get_arrays(inputs.evidence)
         self._save(
             flair.like(evidence["probability"]), "label-lesion_probseg", "Lesion probability"
         )
-        self._matrix(inputs.to_scan, "from-MNI152_to-T1w", "MNI152", "T1w")
         self._matrix(inputs.flair_to_t1w, "from-FLAIR_to-T1w", "FLAIR", "T1w")
-        self._results["stem"] = inputs.stem

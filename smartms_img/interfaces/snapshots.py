@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from nipype.interfaces.base import BaseInterfaceInputSpec, TraitedSpec, traits
+from nipype.interfaces.base import BaseInterfaceInputSpec, TraitedSpec, isdefined, traits
 
 from smartms_img.figures.brain import (
     change_mosaic,
@@ -68,9 +68,9 @@ class _SessionSnapshotsInputSpec(_SnapshotsInputSpec):
     brain_mask = traits.Str(mandatory=True)
     tissue = traits.Str(mandatory=True)
     maps = traits.Str(mandatory=True)
-    flair = traits.Str(mandatory=True)
-    lesions = traits.Str(mandatory=True)
-    context = traits.Str(mandatory=True)
+    flair = traits.Str(desc="undefined, as the two below, where the visit has no FLAIR")
+    lesions = traits.Str()
+    context = traits.Str()
 
 
 class SessionSnapshots(_Snapshots):
@@ -97,7 +97,8 @@ class SessionSnapshots(_Snapshots):
         title = "Regions on the T1w"
         picture = regions_mosaic(t1w.data, regions, _REGION_COLOURS, title=title, **shown)
         self._save(picture, "regions", title, "T1w slices with regions in colour", 30)
-        self._lesions()
+        if isdefined(self.inputs.flair):
+            self._lesions()
 
     def _lesions(self) -> None:
         flair, lesions = get(self.inputs.flair), get_mask(self.inputs.lesions).data
@@ -117,7 +118,7 @@ class SessionSnapshots(_Snapshots):
 class _PairSnapshotsInputSpec(_SnapshotsInputSpec):
     halfway = traits.Str(mandatory=True, desc="both visits in the halfway space")
     log_jacobian = traits.Str(mandatory=True)
-    change = traits.Str(mandatory=True)
+    change = traits.Str(desc="undefined where a visit has no FLAIR")
     names = traits.List(traits.Str(), mandatory=True)
 
 
@@ -152,6 +153,16 @@ class PairSnapshots(_Snapshots):
             title=title,
         )
         self._save(picture, "jacobian", title, "Map of local volume change on the T1w", 60)
+        if isdefined(self.inputs.change):
+            self._change(both, brain, names, spacing)
+
+    def _change(
+        self,
+        both: dict[str, np.ndarray],
+        brain: np.ndarray,
+        names: tuple[str, str],
+        spacing: tuple[float, float, float],
+    ) -> None:
         title = "Lesion change on the FLAIR"
         picture = change_mosaic(
             both["flair_base"],

@@ -22,6 +22,7 @@ from scipy import fft, ndimage
 from scipy.linalg import cho_factor, cho_solve
 
 from smartms_img.mri.cosines import cosine_count, cosines, expand, project
+from smartms_img.mri.spline_grid import SplineGrid
 
 Array = NDArray[np.float32]
 
@@ -40,17 +41,25 @@ class Stiffness:
 
 @dataclass(frozen=True)
 class Level:
-    """One resolution: grid coarsening, Gauss-Newton steps, conjugate-gradient steps in each."""
+    """One resolution of images and of the displacement between them.
 
-    shrink: int
+    ``image_mm`` and ``node_mm`` are edges of voxels and distances of spline nodes, no finer than
+    the images; ``outer`` counts Gauss-Newton steps and ``inner`` conjugate-gradient steps in
+    each.
+    """
+
+    image_mm: float
+    node_mm: float
     outer: int
     inner: int
 
 
 STIFFNESS = Stiffness()
+LEVELS = (Level(4.0, 4.0, 3, 30), Level(2.0, 2.0, 4, 40), Level(1.0, 2.0, 4, 60))
 _CUTOFF_MM = 80.0
 _RIDGE = 10.0
-LEVELS = (Level(shrink=4, outer=3, inner=20), Level(2, 3, 20), Level(1, 2, 20))
+# Conjugate gradients end when the squared residual has fallen this far.
+_SOLVED = 1e-6
 
 
 @dataclass(frozen=True)
@@ -96,20 +105,27 @@ def register_visits(
     levels : tuple of Level
         Resolutions, coarse to fine.
     """
-    displacement: Array | None = None
     counts = [cosine_count(size, spacing_mm, _CUTOFF_MM) for size in earlier.shape]
     coefficients = np.zeros(counts)
+    before: SplineGrid | None = None
+    nodes = np.zeros(0, dtype=np.float32)
     for level in levels:
-        a, b, w = (_shrink(image, level.shrink) for image in (earlier, later, weight))
-        step = _Step(a, b, w, spacing_mm * level.shrink, stiffness, counts)
-        u = _resize(displacement, a.shape, 0.0)
+        shrink = max(1.0, level.image_mm / spacing_mm)
+        a, b, w = (_shrink(image, shrink) for image in (earlier, later, weight))
+        size_mm = spacing_mm * earlier.shape[0] / a.shape[0]
+        grid = SplineGrid.over(a.shape, max(1.0, level.node_mm / size_mm))
+        nodes = before.refine(nodes, grid) if before else np.zeros((*grid.nodes, 3), np.float32)
+        step = _Step(a, b, w, size_mm, grid, stiffness, counts)
         for _ in range(level.outer):
-            du, dc = step.solve(u, coefficients, level.inner)
-            u, coefficients = u + du, coefficients + dc
-        displacement = u
-    assert displacement is not None  # noqa: S101 - there is at least one level
-    bases = [cosines(size, count) for size, count in zip(earlier.shape, counts, strict=True)]
-    return Registration(_resize(displacement, earlier.shape, 0.0), expand(coefficients, bases))
+            du, dc = step.solve(nodes, coefficients, level.inner)
+            nodes, coefficients = nodes + du, coefficients + dc
+        before = grid
+    assert before is not None  # noqa: S101 - there is at least one level
+    last = SplineGrid(earlier.shape, before.nodes)
+    ratio = expand(
+        coefficients, [cosines(n, c) for n, c in zip(before.nodes, counts, strict=True)]
+    )
+    return Registration(last.expand(nodes), last.expand(ratio))
 
 
 def half_jacobians(displacement: Array, spacing_mm: float) -> tuple[Array, Array]:
@@ -144,7 +160,11 @@ def warp(
 
 
 class _Step:
-    """Gauss-Newton steps at one resolution."""
+    """Gauss-Newton steps at one resolution.
+
+    Only voxels that may be compared are looked at. What they say is gathered at the nodes of the
+    displacement, where the system is solved.
+    """
 
     def __init__(
         self,
@@ -152,50 +172,93 @@ class _Step:
         later: Array,
         weight: Array,
         spacing_mm: float,
+        grid: SplineGrid,
         stiffness: Stiffness,
         counts: list[int],
     ) -> None:
-        self._images = earlier, later
-        self._weight, self._spacing_mm = weight, spacing_mm
-        self._prior = _prior(earlier.shape, spacing_mm, stiffness)
-        self._bases = [cosines(n, count) for n, count in zip(earlier.shape, counts, strict=True)]
+        self._images = [
+            ndimage.spline_filter(image, order=3, output=np.float32) for image in (earlier, later)
+        ]
+        self._spacing_mm, self._grid, self._shape = spacing_mm, grid, earlier.shape
+        self._where = np.nonzero(weight > 0)
+        # Slopes are differences of neighbours, so these are sampled, too.
+        self._sampled = np.nonzero(ndimage.binary_dilation(weight > 0))
+        self._weight = weight[self._where]
+        node_mm = spacing_mm * earlier.shape[0] / grid.nodes[0]
+        self._prior = _prior(grid.nodes, node_mm, stiffness)
+        self._bases = [cosines(n, count) for n, count in zip(grid.nodes, counts, strict=True)]
 
     def solve(
         self, u: Array, coefficients: NDArray[np.float64], steps: int
     ) -> tuple[Array, NDArray[np.float64]]:
-        """Return the increments of displacement and log-ratio coefficients."""
-        half = 0.5 * expand(coefficients, self._bases)
-        a = warp(self._images[0], u, self._spacing_mm, -0.5) * np.exp(half)
-        b = warp(self._images[1], u, self._spacing_mm, 0.5) * np.exp(-half)
-        mean = 0.5 * (a + b)
-        slope = np.stack(np.gradient(mean, self._spacing_mm), axis=-1).astype(np.float32)
-        scale = self._weight / _noise_variance(b - a, self._weight)
-        system = _System(slope, mean, scale, self._prior, self._bases)
-        pull = scale * (b - a)
-        target = -pull[..., None] * slope - _apply(self._prior, u)
-        return system.solve(target, project(pull * mean, self._bases), steps)
+        """Return the increments of displacement nodes and log-ratio coefficients."""
+        half = 0.5 * self._grid.expand(u)[self._sampled] / self._spacing_mm
+        gain = np.exp(0.5 * self._grid.expand(expand(coefficients, self._bases))[self._sampled])
+        a, b = self._sample(0, -half) * gain, self._sample(1, half) / gain
+        # Slopes of the moved images: noise of a slope at another place than its signal would be
+        # correlated with the residual, and pull displacements to zero.
+        middle = self._spread(0.5 * (a + b), self._sampled)
+        slopes = np.gradient(middle, self._spacing_mm)
+        slope = np.stack([part[self._where] for part in slopes], axis=1)
+        mean = middle[self._where]
+        difference = self._spread(b - a, self._sampled)[self._where]
+        scale = self._weight / _noise_variance(difference, self._weight)
+        pull = scale * difference
+        target = -self._gather(pull[:, None] * slope) - _apply(self._prior, u)
+        target_c = project(self._gather(pull * mean), self._bases) - _RIDGE * coefficients
+        pairs = np.stack([slope[:, i] * slope[:, j] for i, j in _PAIRS], axis=1)
+        system = _System(
+            self._gather(scale[:, None] * pairs),
+            self._gather((scale * mean)[:, None] * slope),
+            self._gather(scale * mean**2),
+            self._prior,
+            self._bases,
+        )
+        return system.solve(target, target_c, steps)
+
+    def _sample(self, number: int, shift: Array) -> Array:
+        """Return the signal of an image where its voxels have moved to."""
+        index = np.stack(self._sampled).astype(np.float32) + shift.T
+        return ndimage.map_coordinates(
+            self._images[number], index, order=3, mode="nearest", prefilter=False
+        )
+
+    def _spread(self, values: Array, where: tuple[NDArray[np.intp], ...]) -> Array:
+        full = np.zeros((*self._shape, *values.shape[1:]), dtype=np.float32)
+        full[where] = values
+        return full
+
+    def _gather(self, values: Array) -> Array:
+        """Return what the nodes take from the compared voxels."""
+        return self._grid.gather(self._spread(values, self._where))
+
+
+# Entries of a symmetric 3 x 3 matrix, and where each one stands.
+_PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 
 
 class _System:
-    """The normal equations of displacement ``x`` and log-ratio coefficients ``c``.
+    """The normal equations of displacement nodes ``x`` and log-ratio coefficients ``c``.
 
-    The residual changes by ``slope . x - mean * expand(c)``; the prior acts on ``x``. The
-    preconditioner of ``x`` adds the mean data weight to the prior, both diagonal in the cosine
-    basis; that of ``c`` is its own block, from a thinned grid.
+    The residual changes by ``slope . x - mean * expand(c)``; the prior acts on ``x``. Products
+    over voxels are lumped at the nodes, which changes the way to the solution and not the
+    solution. The preconditioner of ``x`` adds the mean data weight to the prior, both diagonal
+    in the cosine basis; that of ``c`` is its own block, from a thinned grid.
     """
 
     def __init__(
         self,
-        slope: Array,
-        mean: Array,
-        scale: Array,
+        tensor: Array,
+        coupling: Array,
+        square: Array,
         prior: Array,
         bases: list[NDArray[np.float64]],
     ) -> None:
-        self._slope, self._mean, self._scale, self._bases = slope, mean, scale, bases
-        self._data = np.float32((scale[..., None] * slope**2).mean() + 1e-6)
+        self._tensor, self._coupling, self._square = tensor, coupling, square
+        self._bases = bases
+        self._data = np.float32(tensor[..., :3].mean() + 1e-6)
         self._inverse = 1.0 / (prior + self._data)
-        self._block = cho_factor(_thinned_block(scale * mean**2, bases))
+        self._block = cho_factor(_thinned_block(square, bases))
 
     def solve(
         self, target: Array, target_c: NDArray[np.float64], steps: int
@@ -213,23 +276,30 @@ class _System:
         if start == 0.0:
             return x, c
         for _ in range(steps):
-            along = self._scale * (
-                (self._slope * p).sum(axis=-1) - self._mean * expand(pc, self._bases)
-            )
-            image = along[..., None] * self._slope + prior_p
-            image_c = -project(along * self._mean, self._bases) + _RIDGE * pc
+            image, image_c = self._data_image(p, pc)
+            image += prior_p
             step = product / (_dot(p, image) + _dot(pc, image_c))
             x, c = x + np.float32(step) * p, c + step * pc
             r, rc = r - np.float32(step) * image, rc - step * image_c
             z, zc = self._precondition(r, rc)
             new = _dot(r, z) + _dot(rc, zc)
-            if new < 1e-8 * start:
+            if new < _SOLVED * start:
                 break
             ratio = new / product
             p, pc = z + np.float32(ratio) * p, zc + ratio * pc
             prior_p = r - self._data * z + np.float32(ratio) * prior_p
             product = new
         return x, c
+
+    def _data_image(self, p: Array, pc: NDArray[np.float64]) -> tuple[Array, NDArray[np.float64]]:
+        ratio = expand(pc, self._bases)
+        image = -self._coupling * ratio[..., None]
+        for entry, (i, j) in enumerate(_PAIRS):
+            image[..., i] += self._tensor[..., entry] * p[..., j]
+            if i != j:
+                image[..., j] += self._tensor[..., entry] * p[..., i]
+        along = self._square * ratio - (self._coupling * p).sum(axis=-1)
+        return image, project(along, self._bases) + _RIDGE * pc
 
     def _precondition(
         self, r: Array, rc: NDArray[np.float64]
@@ -278,24 +348,15 @@ def _apply(eigenvalues: Array, field: Array) -> Array:
     return result
 
 
-def _shrink(image: Array, factor: int) -> Array:
-    if factor == 1:
+def _shrink(image: Array, factor: float) -> Array:
+    if factor == 1.0:
         return image.astype(np.float32)
     smooth = ndimage.gaussian_filter(image.astype(np.float32), 0.4 * factor)
-    shape = tuple(max(8, round(n / factor)) for n in image.shape)
-    return _sample(smooth, shape)
-
-
-def _resize(displacement: Array | None, shape: tuple[int, ...], fill: float) -> Array:
-    if displacement is None:
-        return np.full((*shape, 3), fill, dtype=np.float32)
-    return np.stack([_sample(displacement[..., axis], shape) for axis in range(3)], axis=-1)
+    return _sample(smooth, tuple(max(8, round(n / factor)) for n in image.shape))
 
 
 def _sample(image: Array, shape: tuple[int, ...]) -> Array:
     """Sample an image on a grid of another size that covers the same field of view."""
-    if image.shape == shape:
-        return image
     ratio = [n / m for n, m in zip(image.shape, shape, strict=True)]
     return ndimage.affine_transform(
         image, np.diag(ratio), [0.5 * (r - 1) for r in ratio], shape, order=1, mode="nearest"

@@ -139,7 +139,7 @@ def _why_missing(
             return "; ".join(eyes)
     if measure is not None and measure.reason:
         return measure.reason
-    return "not measured by this version"
+    return unit.row.reason or "not measured by this version"
 
 
 def _method(key: PlannedKey, measure: Measure) -> str:

@@ -40,7 +40,7 @@ def test_numbers_are_found() -> None:
     assert {"mri.seed", "mri.lesions.flair_z", "qc.mri.min_snr", "qc.oct.min_frames"} <= set(
         NUMBERS
     )
-    assert len(NUMBERS) == 28
+    assert len(NUMBERS) == 29
 
 
 @pytest.mark.parametrize("path", NUMBERS)
@@ -85,6 +85,7 @@ LIMITS = [
     ("qc.mri.min_cnr", 0, 0.1, 100, None),
     ("qc.mri.max_cjv", 0, 0.1, 100, None),
     ("qc.mri.max_edge_fraction", -0.01, 0, 1, 1.01),
+    ("qc.mri.max_scale_percent", 0, 0.1, 10, None),
     ("qc.mri.max_volume_change", -0.01, 0, 1, 1.01),
     ("qc.oct.min_quality_db", -0.1, 0, 100, 100.1),
     ("qc.oct.min_frames", 0, 1, 200, None),

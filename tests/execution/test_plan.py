@@ -40,6 +40,17 @@ def test_complete_subject(tmp_path: Path) -> None:
     )
 
 
+def test_without_a_flair_all_runs_but_lesions(tmp_path: Path) -> None:
+    bids = make_dataset(tmp_path / "bids", s01={})
+    (bids / "sub-01/ses-M06/anat/sub-01_ses-M06_FLAIR.nii.gz").unlink()
+    found = survey(bids, fake_config())
+    state = {unit.id: (unit.status, unit.reason) for unit in found.units}
+    assert state["sub-01_ses-M00_mri"] == ("runnable", "")
+    assert state["sub-01_ses-M06_mri"] == ("runnable", "no FLAIR")
+    assert state["sub-01_ses-M06_ref-M00_pair"] == ("runnable", "M06: no FLAIR")
+    assert problems(found, "missing") == ["no FLAIR"]
+
+
 def test_holes_are_rows_with_a_reason(tmp_path: Path) -> None:
     bids = make_dataset(tmp_path / "bids", s01={})
     (bids / "sub-01/ses-M06/anat/sub-01_ses-M06_T1w.nii.gz").unlink()

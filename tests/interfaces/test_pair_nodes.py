@@ -11,6 +11,7 @@ from smartms_img.io.layout import measures_file, qc_file
 from smartms_img.io.measures import read_measures, read_qc
 from smartms_img.mri.atlas import Region
 from smartms_img.mri.lesion_change import ChangeRule, LesionChange
+from smartms_img.mri.skull_scale import ScaleChange
 from smartms_img.naming import QcStatus
 from smartms_img.volume import Volume
 
@@ -73,6 +74,7 @@ def outputs(tmp_path_factory):
             change=change.change,
             atrophied=change.atrophied,
             rule=RULE,
+            scale=ScaleChange(np.array([0.001, -0.002, 0.004]), 0.0001),
             spacings_mm=[[1.0, 1.0, 3.0], [1.0, 1.0, 3.2]],
             thresholds=MriQcConfig(),
         ).run()
@@ -134,6 +136,7 @@ def test_a_good_pair_passes_its_checks(outputs):
         "brain_mask_change",
         "pbvc_asymmetry",
         "voxel_ratio",
+        "scanner_scale_percent",
     ]
     assert {metric.status for metric in metrics} == {QcStatus.PASS}
 
@@ -141,12 +144,13 @@ def test_a_good_pair_passes_its_checks(outputs):
 def test_the_rule_of_lesion_change_stands_beside_its_numbers_only(outputs):
     methods = {m.PARAMCD: m.method for m in read_measures(outputs[0] / measures_file(STEM))}
     assert methods["NEWLN"].endswith(f"; {RULE.name}")
-    assert RULE.name not in methods["PBVC"]
+    assert methods["PBVC"].endswith("; scale held by the skull")
 
 
 def test_checks_of_volume_change_do_not_speak_for_lesions(outputs):
     metrics = {metric.metric: metric for metric in read_qc(outputs[0] / qc_file(STEM))}
     assert metrics["voxel_ratio"].value == pytest.approx(3.2 / 3.0)
+    assert metrics["scanner_scale_percent"].value == pytest.approx(0.3, abs=0.001)
     assert {"PBVC", "PBVCY", "PGMVC"} <= set(metrics["voxel_ratio"].scope)
     assert "NEWLN" not in metrics["voxel_ratio"].scope
     assert not metrics["pair_correlation"].scope

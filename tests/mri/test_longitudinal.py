@@ -18,7 +18,7 @@ SPACING_MM = 2.0
 GRID = centred((40, 44, 36), SPACING_MM)
 XYZ = points(GRID)
 INSIDE = ellipsoid(GRID, (26, 30, 22))
-ROUNDING = 1e-5
+ROUNDING = 1e-4
 EVERYWHERE = np.ones(GRID.shape, dtype=np.float32)
 
 

@@ -1,5 +1,6 @@
 """Session and pair graphs, built over a few configurations without any data."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,11 @@ PAIR = Unit(
 )  # fmt: skip
 
 
+def without_flair(unit):
+    inputs = tuple(file for file in unit.inputs if Contrast.FLAIR not in file)
+    return replace(unit, inputs=inputs, reason="no FLAIR")
+
+
 def configured(**mri):
     study = default_study()
     lesions = study.mri.lesions.model_copy(update=mri.pop("lesions", {}))
@@ -52,7 +58,10 @@ RANDOM_STEPS = {
     UnitKind.PAIR: {"halfway"},
 }
 EVERY_STUDY = pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
-BOTH = pytest.mark.parametrize("unit", [SESSION, PAIR], ids=["session", "pair"])
+UNITS = [SESSION, PAIR, without_flair(SESSION), without_flair(PAIR)]
+BOTH = pytest.mark.parametrize(
+    "unit", UNITS, ids=["session", "pair", "session of T1w", "pair of T1w"]
+)
 
 
 def build(unit, study):
@@ -114,8 +123,17 @@ def test_every_random_step_has_the_configured_seed(unit, study):
         for name, node in nodes.items()
         if "seed" in node.interface.inputs.copyable_trait_names()
     }
-    assert set(seeds) == RANDOM_STEPS[unit.kind] | {"store"}
+    expected = RANDOM_STEPS[unit.kind] | {"store"}
+    if unit.reason == "no FLAIR":
+        expected -= {f"core.{step}" for step in ("align_flair", "first_tissue", "fill")}
+    assert set(seeds) == expected
     assert set(seeds.values()) == {study.mri.seed}
+
+
+def test_without_a_flair_nothing_looks_for_lesions():
+    for unit in UNITS[2:]:
+        nodes, _ = flat(build(unit, STUDIES["default"]))
+        assert not {"core.lesions", "core.fill", "load_flair", "change"} & set(nodes)
 
 
 def test_nodes_of_a_session():

@@ -1,0 +1,55 @@
+"""Manual labels of a T1w: which label means what is read from a table of names."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smartms_img.errors import InputError
+from smartms_img.io.nifti import load_image
+
+_CSF = ("ventricle", "csf", "vessel", "inf lat vent")
+# Cortical labels of the Neuromorphometrics protocol (Klein and Tourville 2012,
+# doi:10.3389/fnins.2012.00171) start here.
+_FIRST_CORTICAL = 100
+
+
+def read_manual_regions(labels: Path, table: Path) -> dict[str, NDArray[np.bool_]]:
+    """Read a label image and return the masks of brain, cortex, thalamus and lateral ventricles.
+
+    Parameters
+    ----------
+    labels : Path
+        NIfTI of integer labels.
+    table : Path
+        CSV with the columns ``Label Number`` and ``Label Name``.
+
+    Returns
+    -------
+    dict of str to ndarray of bool
+        ``brain``, ``cortex``, ``thalamus``, ``ventricles``; axes RAS+.
+    """
+    values = np.rint(load_image(labels).data).astype(int)
+    names = _names(table)
+    thalamus = np.isin(values, _named(names, "thalamus"))
+    ventricles = np.isin(values, _named(names, "lateral ventricle", "inf lat vent"))
+    brain = (values > 0) & ~np.isin(values, _named(names, *_CSF))
+    cortex = np.isin(values, [number for number in names if number >= _FIRST_CORTICAL])
+    return {"brain": brain, "cortex": cortex, "thalamus": thalamus, "ventricles": ventricles}
+
+
+def _names(table: Path) -> dict[int, str]:
+    if not table.is_file():
+        raise InputError(
+            "is missing", "Put the table of label names beside the labels", file=table.name
+        )
+    with table.open(encoding="utf-8", newline="") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["Label Number"].isdigit()]
+    return {int(row["Label Number"]): row["Label Name"].lower() for row in rows}
+
+
+def _named(names: dict[int, str], *words: str) -> list[int]:
+    return [number for number, name in names.items() if any(word in name for word in words)]

@@ -1,0 +1,150 @@
+"""Scores of the atrophy benchmark: measured change beside what it ought to be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from smartms_img.phantoms.atrophy_benchmark import Expected
+
+CODES = ("PBVC", "PCGMVC", "PTHALVC", "PVENTVC")
+PairKey = tuple[str, str, str]
+"""Subject, reference, follow-up."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """One figure of the benchmark: what it says, of how many values."""
+
+    test: str
+    paramcd: str
+    statistic: str
+    value: float
+    count: int
+
+
+def scores(
+    expected: Sequence[Expected], measured: Mapping[PairKey, Mapping[str, float]]
+) -> list[Score]:
+    """Return all scores for which there are measurements.
+
+    Parameters
+    ----------
+    expected : sequence of Expected
+        What the pairs ought to show.
+    measured : mapping of PairKey to mapping of PARAMCD to float
+        What was measured, per cent.
+    """
+    done = [item for item in expected if key_of(item) in measured]
+    found: list[Score] = []
+    for code in CODES:
+        found += _repeats(done, measured, code)
+        found += _injected(done, measured, code)
+        found += _consistency(done, measured, code)
+    return found + _drift(done, measured)
+
+
+def repeat_errors(
+    expected: Sequence[Expected], measured: Mapping[PairKey, Mapping[str, float]]
+) -> dict[str, tuple[float, int]]:
+    """Return the SD of a change that is truly none, and the number of rescans, by PARAMCD.
+
+    Each rescan pair counts once, in its first direction.
+    """
+    rows = [
+        measured[key_of(item)]
+        for item in expected
+        if item.group == "rescan" and item.reference < item.follow and key_of(item) in measured
+    ]
+    codes = sorted({code for row in rows for code in row})
+    return {
+        code: (float(np.sqrt(np.mean([row[code] ** 2 for row in rows]))), len(rows))
+        for code in codes
+    }
+
+
+def key_of(item: Expected) -> PairKey:
+    """Return the key of a pair."""
+    return item.subject, item.reference, item.follow
+
+
+def _repeats(
+    done: Sequence[Expected], measured: Mapping[PairKey, Mapping[str, float]], code: str
+) -> list[Score]:
+    rescans = [abs(measured[key_of(item)][code]) for item in done if item.group == "rescan"]
+    pseudo = [
+        abs(measured[key_of(item)][code])
+        for item in done
+        if item.group == "injected" and not any(item.changes.values())
+    ]
+    found = []
+    for test, values in (("scan-rescan", rescans), ("pseudo-rescan", pseudo)):
+        if values:
+            size = len(values)
+            found.append(Score(test, code, "median |change|", float(np.median(values)), size))
+            found.append(Score(test, code, "largest |change|", max(values), size))
+    return found
+
+
+def _injected(
+    done: Sequence[Expected], measured: Mapping[PairKey, Mapping[str, float]], code: str
+) -> list[Score]:
+    pairs = [
+        (item.changes[code], measured[key_of(item)][code])
+        for item in done
+        if item.group == "injected" and item.reference == "V00"
+    ]
+    if len(pairs) < 3:
+        return []
+    true, found = np.array(pairs).T
+    slope, intercept = np.polyfit(true, found, 1)
+    error = float(np.abs(found - true).mean())
+    values = {"slope": slope, "intercept": intercept, "mean |error|": error}
+    return [Score("injected", code, name, float(v), len(pairs)) for name, v in values.items()]
+
+
+def _consistency(
+    done: Sequence[Expected], measured: Mapping[PairKey, Mapping[str, float]], code: str
+) -> list[Score]:
+    inverse, triangle = [], []
+    for item in done:
+        subject, first, second = key_of(item)
+        back = measured.get((subject, second, first))
+        if back is not None and first < second:
+            inverse.append(abs(measured[subject, first, second][code] + back[code]))
+        # first to second by way of every visit between them
+        for middle in sorted({other.follow for other in done if other.subject == subject}):
+            legs = [(subject, first, middle), (subject, middle, second)]
+            if first < middle < second and all(leg in measured for leg in legs):
+                total = sum(measured[leg][code] for leg in legs)
+                triangle.append(abs(total - measured[subject, first, second][code]))
+    found = []
+    for test, values in (("AB + BA", inverse), ("AB + BC - AC", triangle)):
+        if values:
+            found.append(Score(test, code, "largest", max(values), len(values)))
+    return found
+
+
+def _drift(
+    done: Sequence[Expected], measured: Mapping[PairKey, Mapping[str, float]]
+) -> list[Score]:
+    items = [item for item in done if item.group == "drift"]
+    plain = {
+        item.subject: measured[key_of(item)]["PBVC"] for item in items if item.follow == "V01"
+    }
+    found = []
+    for label in sorted({item.label for item in items}):
+        own = [item for item in items if item.label == label]
+        values = [measured[key_of(item)]["PBVC"] for item in own]
+        errors = [abs(v - item.changes["PBVC"]) for v, item in zip(values, own, strict=True)]
+        found.append(Score(label, "PBVC", "largest |error|", max(errors), len(own)))
+        moved = [
+            abs(value - plain[item.subject])
+            for value, item in zip(values, own, strict=True)
+            if item.subject in plain and item.follow != "V01"
+        ]
+        if moved:
+            found.append(Score(label, "PBVC", "largest |effect|", max(moved), len(moved)))
+    return found

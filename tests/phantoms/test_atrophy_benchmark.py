@@ -1,0 +1,103 @@
+"""Injected change and the scores of the atrophy benchmark."""
+
+import numpy as np
+import pytest
+
+from smartms_img.phantoms.atrophy_benchmark import Expected
+from smartms_img.phantoms.atrophy_scores import repeat_errors, scores
+from smartms_img.phantoms.injection import (
+    Acquisition,
+    Anatomy,
+    acquire,
+    growth_field,
+    true_changes,
+)
+from smartms_img.volume import Volume
+
+SHAPE = (72, 76, 70)
+XYZ = np.moveaxis(np.indices(SHAPE, dtype=float), 0, -1) - (np.array(SHAPE) - 1) / 2
+RADIUS = np.linalg.norm(XYZ, axis=-1)
+THALAMUS = np.linalg.norm(XYZ - (0, 0, 12), axis=-1) < 5
+VENTRICLES = np.linalg.norm(XYZ, axis=-1) < 5
+ANATOMY = Anatomy(
+    brain=(RADIUS < 26) & ~VENTRICLES,
+    cortex=(RADIUS < 26) & (RADIUS > 22),
+    thalamus=THALAMUS,
+    ventricles=VENTRICLES,
+)
+
+
+@pytest.mark.parametrize("kind", ["whole", "cortical", "ventricular", "thalamic"])
+def test_an_injected_change_has_the_size_that_was_asked_for(kind):
+    field = growth_field(kind, ANATOMY, -0.5, np.random.default_rng(1))
+    changes = true_changes(field, ANATOMY)
+    assert changes["PBVC"] == pytest.approx(-0.5, abs=0.01)
+    if kind == "cortical":
+        assert changes["PCGMVC"] < -0.7
+    if kind == "ventricular":
+        assert changes["PVENTVC"] > 1.0
+    if kind == "thalamic":
+        assert changes["PTHALVC"] < -1.0
+
+
+def test_the_moved_anatomy_has_the_volume_that_is_stated():
+    """Without position, noise, bias and gain, the sum of a sharp image is its volume."""
+    image = Volume(np.clip(26.5 - RADIUS, 0, 1).astype(np.float32), np.eye(4))
+    field = growth_field("whole", ANATOMY, -2.0, np.random.default_rng(2))
+    still = Acquisition(degrees=0.0, shift_mm=0.0, noise=0.0, bias=0.0)
+    sums = []
+    for deformation in (None, field):
+        scan = acquire(image, deformation, np.random.default_rng(3), still)
+        gain = np.percentile(scan.data, 95)
+        sums.append(scan.data.sum() / gain)
+    whole = Anatomy(RADIUS < 26, *(ANATOMY.cortex, THALAMUS, VENTRICLES))
+    expected = true_changes(field, whole)["PBVC"]
+    assert 100 * (sums[1] / sums[0] - 1) == pytest.approx(expected, abs=0.15)
+
+
+def test_no_noise_is_shared_by_two_acquisitions():
+    image = Volume((RADIUS < 26).astype(np.float32), np.eye(4))
+    still = Acquisition(degrees=0.0, shift_mm=0.0, bias=0.0)
+    rng = np.random.default_rng(4)
+    scans = [acquire(image, None, rng, still).data for _ in range(2)]
+    core = RADIUS < 20
+    residuals = [scan[core] / scan[core].mean() - 1 for scan in scans]
+    assert abs(np.corrcoef(*residuals)[0, 1]) < 0.03
+
+
+def pair(subject, first, second, group, **changes):
+    return Expected(subject, first, second, group, "label", changes)
+
+
+def everywhere(value):
+    return dict.fromkeys(("PBVC", "PCGMVC", "PTHALVC", "PVENTVC"), value)
+
+
+def test_scores_by_hand():
+    expected = [
+        pair("i1", "V00", "V01", "injected", **everywhere(0.0)),
+        pair("i1", "V00", "V02", "injected", **everywhere(-1.0)),
+        pair("i1", "V00", "V03", "injected", **everywhere(-2.0)),
+        pair("i1", "V02", "V00", "injected", **everywhere(1.0)),
+        pair("i1", "V01", "V02", "injected", **everywhere(-1.0)),
+        pair("r1", "V00", "V01", "rescan"),
+        pair("r1", "V01", "V00", "rescan"),
+        pair("r2", "V00", "V01", "rescan"),
+    ]
+    values = [0.1, -0.8, -1.7, 0.85, -0.85, 0.3, -0.3, -0.4]
+    measured = {
+        (item.subject, item.reference, item.follow): everywhere(value)
+        for item, value in zip(expected, values, strict=True)
+    }
+    found = {
+        (s.test, s.statistic): s.value for s in scores(expected, measured) if s.paramcd == "PBVC"
+    }
+    assert found["injected", "slope"] == pytest.approx(0.9)
+    assert found["injected", "intercept"] == pytest.approx(0.1)
+    assert found["injected", "mean |error|"] == pytest.approx((0.1 + 0.2 + 0.3) / 3)
+    assert found["pseudo-rescan", "largest |change|"] == pytest.approx(0.1)
+    assert found["scan-rescan", "median |change|"] == pytest.approx(0.3)
+    assert found["AB + BA", "largest"] == pytest.approx(0.05)
+    assert found["AB + BC - AC", "largest"] == pytest.approx(abs(0.1 - 0.85 + 0.8))
+    # r1 forwards and r2: sqrt((0.09 + 0.16) / 2)
+    assert repeat_errors(expected, measured)["PBVC"] == (pytest.approx(0.35355, abs=1e-4), 2)
