@@ -14,19 +14,29 @@ from smartms_img.config import default_study
 from smartms_img.errors import InputError
 from smartms_img.execution.select import Selection
 from smartms_img.io.atomic import write_text
-from smartms_img.io.layout import measures_file, pair_stem
+from smartms_img.io.layout import measures_file, pair_stem, session_stem
 from smartms_img.io.measures import read_measures
 from smartms_img.naming import UnitKind
 from smartms_img.phantoms.atrophy_benchmark import (
     Expected,
+    ManualVolume,
     benchmark_study,
+    manual_volumes,
     read_expected,
+    read_manual_volumes,
     write_drifts,
     write_expected,
     write_injected,
     write_rescans,
 )
-from smartms_img.phantoms.atrophy_scores import PairKey, key_of, repeat_errors, scores
+from smartms_img.phantoms.atrophy_scores import (
+    PairKey,
+    VolumeKey,
+    key_of,
+    repeat_errors,
+    scores,
+    volume_scores,
+)
 
 bench_app = typer.Typer(
     name="bench", help="Measure how well smartms measures.", no_args_is_help=True
@@ -73,10 +83,9 @@ def atrophy(
     measured = _measured(derivatives, expected)
     _write_pairs(out / "atrophy.tsv", expected, measured)
     header = ["test", "PARAMCD", "statistic", "value", "n"]
-    table = [
-        [s.test, s.paramcd, s.statistic, f"{s.value:.3f}", str(s.count)]
-        for s in scores(expected, measured)
-    ]
+    manual = read_manual_volumes(bids)
+    found = scores(expected, measured) + volume_scores(manual, _volumes(derivatives, manual))
+    table = [[s.test, s.paramcd, s.statistic, f"{s.value:.3f}", str(s.count)] for s in found]
     write_text(out / "scores.tsv", _tsv([header, *table]))
     _write_known_errors(out / "known_error.tsv", expected, measured)
     print_table(header, table)
@@ -103,9 +112,10 @@ def _write_dataset(
             raise InputError(f"'{text}' is no pair", "Write FIRST:SECOND")
         pairs.append((first, second))
     expected = write_rescans(bids, folder, pairs)
+    manual = manual_volumes(folder, pairs)
     expected += write_injected(bids, folder, inject)
     expected += write_drifts(bids, drift)
-    write_expected(bids, expected)
+    write_expected(bids, expected, manual)
 
 
 def _measured(out: Path, expected: Sequence[Expected]) -> dict[PairKey, dict[str, float]]:
@@ -115,6 +125,17 @@ def _measured(out: Path, expected: Sequence[Expected]) -> dict[PairKey, dict[str
         if path.is_file():
             values = {measure.PARAMCD: measure.value for measure in read_measures(path)}
             found[key_of(item)] = {code: v for code, v in values.items() if v is not None}
+    return found
+
+
+def _volumes(out: Path, manual: Sequence[ManualVolume]) -> dict[VolumeKey, float]:
+    found = {}
+    for subject, visit in dict.fromkeys((item.subject, item.visit) for item in manual):
+        path = out / measures_file(session_stem(subject, visit))
+        if path.is_file():
+            for measure in read_measures(path):
+                if measure.value is not None and not measure.LOC:
+                    found[subject, visit, measure.PARAMCD] = measure.value
     return found
 
 

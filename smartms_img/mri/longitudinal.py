@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, ndimage
-from scipy.linalg import cho_factor, cho_solve
+from scipy import ndimage
 
 from smartms_img.mri.cosines import cosine_count, cosines, expand, project
+from smartms_img.mri.joint_system import PAIRS, RIDGE, JointSystem, apply_spectrum
 from smartms_img.mri.spline_grid import SplineGrid
 
 Array = NDArray[np.float32]
@@ -57,9 +57,6 @@ class Level:
 STIFFNESS = Stiffness()
 LEVELS = (Level(4.0, 4.0, 3, 30), Level(2.0, 2.0, 4, 40), Level(1.0, 2.0, 4, 60))
 _CUTOFF_MM = 80.0
-_RIDGE = 10.0
-# Conjugate gradients end when the squared residual has fallen this far.
-_SOLVED = 1e-6
 
 
 @dataclass(frozen=True)
@@ -204,10 +201,10 @@ class _Step:
         difference = self._spread(b - a, self._sampled)[self._where]
         scale = self._weight / _noise_variance(difference, self._weight)
         pull = scale * difference
-        target = -self._gather(pull[:, None] * slope) - _apply(self._prior, u)
-        target_c = project(self._gather(pull * mean), self._bases) - _RIDGE * coefficients
-        pairs = np.stack([slope[:, i] * slope[:, j] for i, j in _PAIRS], axis=1)
-        system = _System(
+        target = -self._gather(pull[:, None] * slope) - apply_spectrum(self._prior, u)
+        target_c = project(self._gather(pull * mean), self._bases) - RIDGE * coefficients
+        pairs = np.stack([slope[:, i] * slope[:, j] for i, j in PAIRS], axis=1)
+        system = JointSystem(
             self._gather(scale[:, None] * pairs),
             self._gather((scale * mean)[:, None] * slope),
             self._gather(scale * mean**2),
@@ -233,94 +230,6 @@ class _Step:
         return self._grid.gather(self._spread(values, self._where))
 
 
-# Entries of a symmetric 3 x 3 matrix, and where each one stands.
-_PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
-
-
-class _System:
-    """The normal equations of displacement nodes ``x`` and log-ratio coefficients ``c``.
-
-    The residual changes by ``slope . x - mean * expand(c)``; the prior acts on ``x``. Products
-    over voxels are lumped at the nodes, which changes the way to the solution and not the
-    solution. The preconditioner of ``x`` adds the mean data weight to the prior, both diagonal
-    in the cosine basis; that of ``c`` is its own block, from a thinned grid.
-    """
-
-    def __init__(
-        self,
-        tensor: Array,
-        coupling: Array,
-        square: Array,
-        prior: Array,
-        bases: list[NDArray[np.float64]],
-    ) -> None:
-        self._tensor, self._coupling, self._square = tensor, coupling, square
-        self._bases = bases
-        self._data = np.float32(tensor[..., :3].mean() + 1e-6)
-        self._inverse = 1.0 / (prior + self._data)
-        self._block = cho_factor(_thinned_block(square, bases))
-
-    def solve(
-        self, target: Array, target_c: NDArray[np.float64], steps: int
-    ) -> tuple[Array, NDArray[np.float64]]:
-        """Run preconditioned conjugate gradients.
-
-        Since ``prior z = r - data z`` for a preconditioned residual ``z`` of ``x``, the prior
-        needs no transform of its own.
-        """
-        x, c = np.zeros_like(target), np.zeros_like(target_c)
-        r, rc = target, target_c
-        z, zc = self._precondition(r, rc)
-        p, pc, prior_p = z, zc, r - self._data * z
-        product = start = _dot(r, z) + _dot(rc, zc)
-        if start == 0.0:
-            return x, c
-        for _ in range(steps):
-            image, image_c = self._data_image(p, pc)
-            image += prior_p
-            step = product / (_dot(p, image) + _dot(pc, image_c))
-            x, c = x + np.float32(step) * p, c + step * pc
-            r, rc = r - np.float32(step) * image, rc - step * image_c
-            z, zc = self._precondition(r, rc)
-            new = _dot(r, z) + _dot(rc, zc)
-            if new < _SOLVED * start:
-                break
-            ratio = new / product
-            p, pc = z + np.float32(ratio) * p, zc + ratio * pc
-            prior_p = r - self._data * z + np.float32(ratio) * prior_p
-            product = new
-        return x, c
-
-    def _data_image(self, p: Array, pc: NDArray[np.float64]) -> tuple[Array, NDArray[np.float64]]:
-        ratio = expand(pc, self._bases)
-        image = -self._coupling * ratio[..., None]
-        for entry, (i, j) in enumerate(_PAIRS):
-            image[..., i] += self._tensor[..., entry] * p[..., j]
-            if i != j:
-                image[..., j] += self._tensor[..., entry] * p[..., i]
-        along = self._square * ratio - (self._coupling * p).sum(axis=-1)
-        return image, project(along, self._bases) + _RIDGE * pc
-
-    def _precondition(
-        self, r: Array, rc: NDArray[np.float64]
-    ) -> tuple[Array, NDArray[np.float64]]:
-        return _apply(self._inverse, r), cho_solve(self._block, rc.ravel()).reshape(rc.shape)
-
-
-def _dot(first: NDArray[Any], second: NDArray[Any]) -> float:
-    return float((first * second).sum(dtype=np.float64))
-
-
-def _thinned_block(
-    weight: Array, bases: list[NDArray[np.float64]], thinning: int = 3
-) -> NDArray[np.float64]:
-    thin = weight[::thinning, ::thinning, ::thinning].astype(np.float64) * thinning**3
-    x, y, z = (basis[::thinning] for basis in bases)
-    block = np.einsum("xyz,xi,xl,yj,ym,zk,zn->ijklmn", thin, x, x, y, y, z, z, optimize=True)
-    size = x.shape[1] * y.shape[1] * z.shape[1]
-    return block.reshape(size, size) + _RIDGE * np.eye(size)
-
-
 def _noise_variance(difference: Array, weight: Array) -> np.float32:
     inside = difference[weight > 0.5]
     centre = np.median(inside)
@@ -335,17 +244,6 @@ def _prior(shape: tuple[int, ...], spacing_mm: float, stiffness: Stiffness) -> A
         squared += wave.reshape([-1 if a == axis else 1 for a in range(3)])
     density = stiffness.membrane * squared + stiffness.bending * squared**2
     return (spacing_mm**3 * density).astype(np.float32)
-
-
-def _apply(eigenvalues: Array, field: Array) -> Array:
-    """Apply an operator that is diagonal in the cosine basis to each component of a field."""
-    result = np.empty_like(field)
-    for component in range(3):
-        spectrum = fft.dctn(field[..., component], type=2, norm="ortho", overwrite_x=False)
-        result[..., component] = fft.idctn(
-            eigenvalues * spectrum, type=2, norm="ortho", overwrite_x=True
-        )
-    return result
 
 
 def _shrink(image: Array, factor: float) -> Array:

@@ -30,6 +30,7 @@ from smartms_img.volume import Volume
 
 _DAYS_APART = 10
 TRUTH_FILE = "truth.json"
+MANUAL_FILE = "manual_volumes.json"
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,16 @@ class Expected:
     changes: dict[str, float]
 
 
+@dataclass(frozen=True)
+class ManualVolume:
+    """Volume of a region by manual labels, for the endpoint that measures it."""
+
+    subject: str
+    visit: str
+    paramcd: str
+    ml: float
+
+
 def benchmark_study(base: StudyConfig) -> StudyConfig:
     """Return a study whose visits are those of the benchmark, with the method of ``base``."""
     visits = tuple(
@@ -109,6 +120,23 @@ def write_rescans(bids: Path, scans: Path, pairs: Sequence[tuple[str, str]]) -> 
                 Expected(subject, reference, follow, "rescan", f"{first} {second}", {})
             )
     return expected
+
+
+def manual_volumes(scans: Path, pairs: Sequence[tuple[str, str]]) -> list[ManualVolume]:
+    """Return the volumes of the rescans by their manual labels, where they have such."""
+    found = []
+    for pair in pairs:
+        for visit, name in enumerate(pair):
+            labels = scans / f"{name}_labels.nii.gz"
+            if not labels.is_file():
+                continue
+            regions = read_manual_regions(labels, scans / "labels.csv")
+            voxel_ml = load_image(labels).voxel_volume_mm3 / 1000.0
+            found += [
+                ManualVolume(f"r{pair[0]}", f"V{visit:02d}", code, float(mask.sum()) * voxel_ml)
+                for code, mask in Anatomy(**regions).by_volume().items()
+            ]
+    return found
 
 
 def write_injected(bids: Path, scans: Path, names: Sequence[str]) -> list[Expected]:
@@ -154,22 +182,30 @@ def write_drifts(bids: Path, seeds: Sequence[int]) -> list[Expected]:
     return expected
 
 
-def write_expected(bids: Path, expected: Sequence[Expected]) -> None:
-    """Write dataset description, participants, and what the pairs ought to show."""
+def write_expected(
+    bids: Path, expected: Sequence[Expected], manual: Sequence[ManualVolume]
+) -> None:
+    """Write dataset description, participants, and what the measures ought to show."""
     write_text(
         bids / "dataset_description.json",
         '{"Name": "smartms atrophy benchmark", "BIDSVersion": "1.10.0"}\n',
     )
-    write_text(bids / ".bidsignore", f"{TRUTH_FILE}\n**/oct\n")
+    write_text(bids / ".bidsignore", f"{TRUTH_FILE}\n{MANUAL_FILE}\n**/oct\n")
     subjects = sorted({item.subject for item in expected})
     rows = "".join(f"sub-{subject}\n" for subject in subjects)
     write_text(bids / "participants.tsv", "participant_id\n" + rows)
-    write_text(bids / TRUTH_FILE, json.dumps([asdict(item) for item in expected], indent=1) + "\n")
+    for name, items in ((TRUTH_FILE, expected), (MANUAL_FILE, manual)):
+        write_text(bids / name, json.dumps([asdict(item) for item in items], indent=1) + "\n")
 
 
 def read_expected(bids: Path) -> list[Expected]:
     """Read what :func:`write_expected` wrote."""
     return [Expected(**item) for item in json.loads((bids / TRUTH_FILE).read_text())]
+
+
+def read_manual_volumes(bids: Path) -> list[ManualVolume]:
+    """Read the volumes by manual labels that :func:`write_expected` wrote."""
+    return [ManualVolume(**item) for item in json.loads((bids / MANUAL_FILE).read_text())]
 
 
 def _injected_pairs(subject: str, truth: dict[str, dict[str, float]]) -> list[Expected]:

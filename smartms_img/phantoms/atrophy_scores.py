@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from smartms_img.phantoms.atrophy_benchmark import Expected
+from smartms_img.phantoms.atrophy_benchmark import Expected, ManualVolume
 
 CODES = ("PBVC", "PCGMVC", "PTHALVC", "PVENTVC")
 PairKey = tuple[str, str, str]
 """Subject, reference, follow-up."""
+VolumeKey = tuple[str, str, str]
+"""Subject, visit, PARAMCD."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,44 @@ def scores(
         found += _injected(done, measured, code)
         found += _consistency(done, measured, code)
     return found + _drift(done, measured)
+
+
+def volume_scores(
+    manual: Sequence[ManualVolume], measured: Mapping[VolumeKey, float]
+) -> list[Score]:
+    """Compare the volumes of single visits with those of manual labels.
+
+    Returns
+    -------
+    list of Score
+        For each endpoint the mean difference from the labels, and the SD of a single volume as
+        two scans of a person repeat it, by smartms and by hand; all per cent.
+    """
+    found = []
+    for code in dict.fromkeys(item.paramcd for item in manual):
+        own = [
+            (item, measured[item.subject, item.visit, code])
+            for item in manual
+            if item.paramcd == code and (item.subject, item.visit, code) in measured
+        ]
+        if not own:
+            continue
+        bias = float(np.mean([100 * (value / item.ml - 1) for item, value in own]))
+        found.append(Score("manual labels", code, "mean bias %", bias, len(own)))
+        for name, volumes in (
+            ("repeat SD % by smartms", {(i.subject, i.visit): value for i, value in own}),
+            ("repeat SD % by hand", {(i.subject, i.visit): i.ml for i, _ in own}),
+        ):
+            subjects = sorted({subject for subject, _ in volumes})
+            pairs = [
+                [volume for (name_, _), volume in sorted(volumes.items()) if name_ == subject]
+                for subject in subjects
+            ]
+            apart = [100 * np.log(pair[1] / pair[0]) for pair in pairs if len(pair) == 2]
+            if apart:
+                sd = float(np.sqrt(np.mean(np.square(apart)) / 2))
+                found.append(Score("manual labels", code, name, sd, len(apart)))
+    return found
 
 
 def repeat_errors(

@@ -51,6 +51,15 @@ class Anatomy:
             "PVENTVC": self.ventricles,
         }
 
+    def by_volume(self) -> dict[str, Mask]:
+        """Return the masks by the endpoint that measures their volume at one visit."""
+        return {
+            "BPV": self.brain,
+            "CGMV": self.cortex,
+            "THALV": self.thalamus,
+            "VENTV": self.ventricles,
+        }
+
 
 @dataclass(frozen=True)
 class Acquisition:

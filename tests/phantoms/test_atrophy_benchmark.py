@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from smartms_img.phantoms.atrophy_benchmark import Expected
-from smartms_img.phantoms.atrophy_scores import repeat_errors, scores
+from smartms_img.phantoms.atrophy_benchmark import Expected, ManualVolume
+from smartms_img.phantoms.atrophy_scores import repeat_errors, scores, volume_scores
 from smartms_img.phantoms.injection import (
     Acquisition,
     Anatomy,
@@ -101,3 +101,14 @@ def test_scores_by_hand():
     assert found["AB + BC - AC", "largest"] == pytest.approx(abs(0.1 - 0.85 + 0.8))
     # r1 forwards and r2: sqrt((0.09 + 0.16) / 2)
     assert repeat_errors(expected, measured)["PBVC"] == (pytest.approx(0.35355, abs=1e-4), 2)
+
+
+def test_volumes_beside_manual_labels_by_hand():
+    manual = [
+        ManualVolume("r1", f"V0{visit}", "THALV", ml) for visit, ml in ((0, 10.0), (1, 11.0))
+    ]
+    measured = {("r1", "V00", "THALV"): 12.0, ("r1", "V01", "THALV"): 12.0}
+    found = {s.statistic: s.value for s in volume_scores(manual, measured)}
+    assert found["mean bias %"] == pytest.approx(14.545, abs=0.001)
+    assert found["repeat SD % by smartms"] == 0.0
+    assert found["repeat SD % by hand"] == pytest.approx(100 * np.log(1.1) / np.sqrt(2))
