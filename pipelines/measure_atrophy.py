@@ -8,9 +8,11 @@ from typing import Any
 from pipelines.pair import init_pair_wf
 from pipelines.session import init_session_wf
 from smartms_img.config import StudyConfig
+from smartms_img.errors import InputError
 from smartms_img.execution.nipype_run import run_workflow
 from smartms_img.execution.units import Unit, UnitContext
 from smartms_img.interfaces.oct_checks import values_by_name
+from smartms_img.io.bids import MRI_EXTENSIONS
 from smartms_img.io.layout import measures_file, pair_stem, qc_file
 from smartms_img.io.measures import read_measures, read_qc
 from smartms_img.io.nifti import validate_image
@@ -36,7 +38,7 @@ def measure_atrophy(
     config : StudyConfig
         Method and thresholds.
     work : Path
-        Scratch folder.
+        Scratch folder, empty.
 
     Returns
     -------
@@ -50,8 +52,11 @@ def measure_atrophy(
     UnitError
         If a scan cannot be measured.
     """
-    for scan in (base, follow):
-        validate_image(scan)
+    for scan, item in ((base, "earlier T1w"), (follow, "later T1w")):
+        if not scan.name.lower().endswith(MRI_EXTENSIONS):
+            problem = "has no name of a NIfTI image"
+            raise InputError(problem, "Give a .nii or .nii.gz", item=item, file=scan.name)
+        validate_image(scan, item=item)
     sessions = [
         _session(label, _place(scan, label, work))
         for label, scan in ((BASE, base), (FOLLOW, follow))
@@ -79,7 +84,7 @@ def measure_atrophy(
 
 def _place(scan: Path, label: str, work: Path) -> str:
     """Give a scan the name that the workflows know it by."""
-    extension = ".nii.gz" if scan.name.endswith(".gz") else ".nii"
+    extension = ".nii.gz" if scan.name.lower().endswith(".gz") else ".nii"
     name = f"sub-{SUBJECT}_ses-{label}_{Contrast.T1W}{extension}"
     work.mkdir(parents=True, exist_ok=True)
     (work / name).symlink_to(scan.resolve())

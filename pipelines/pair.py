@@ -18,8 +18,8 @@ DAYS_PER_YEAR = 365.25
 METHODS = (
     "The T1w of both visits were aligned rigidly in both directions, met in the space half way "
     "between them and were resampled there once, where both show the skull together with the "
-    "scaling of the scanner that it tells (cf. doi:10.1006/nimg.2002.1040). Lesions of either "
-    "visit were left out of the comparison. The displacement between the visits was "
+    "scaling of the scanner that it tells (cf. doi:10.1006/nimg.2002.1040). Lesions, where both "
+    "visits have a FLAIR, were left out of the comparison. The displacement of the visits was "
     "estimated at its midpoint by Gauss-Newton steps on squared difference with bending energy, "
     "after the model of doi:10.3389/fnins.2012.00197, jointly with the ratio of their gains and "
     "bias fields, a sum of cosines (cf. doi:10.1016/j.neuroimage.2004.04.037). The Jacobians of "

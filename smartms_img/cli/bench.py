@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from smartms_img.cli.console import print_table, say
+from smartms_img.cli.console import check_folder, print_table, say
 from smartms_img.cli.run import RunRequest, run_dataset
 from smartms_img.config import default_study
 from smartms_img.errors import InputError
@@ -64,10 +64,11 @@ def atrophy(
     """Measure scan-rescan pairs, injected change and scanner drift; print scores.
 
     Writes OUT/atrophy.tsv (every pair, measured beside true), OUT/scores.tsv, and
-    OUT/known_error.tsv, the table that AVALERR is taken from.
+    OUT/known_error.tsv, in the form of the package's table that AVALERR is taken from.
 
     Example: smartms bench atrophy /tmp/bench --scans /data/rescan --rescan 1003:1023 --inject 1004
     """
+    check_folder(out)
     bids, derivatives = out / "bids", out / "derivatives"
     if not (bids / "participants.tsv").is_file():
         _write_dataset(bids, scans, rescan or [], inject or [], drift or [])
@@ -106,6 +107,10 @@ def _write_dataset(
     folder = scans or Path()
     say("Making the scans")
     pairs = []
+    for name in [*inject, *(name for text in rescan for name in text.split(":"))]:
+        if not (name.isascii() and name.isalnum()):
+            problem = f"'{name}' cannot be a participant label"
+            raise InputError(problem, "Name scans by letters and digits, pairs FIRST:SECOND")
     for text in rescan:
         first, colon, second = text.partition(":")
         if not (colon and first and second):

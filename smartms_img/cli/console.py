@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
+
+from smartms_img.errors import InputError
 
 STDOUT = Console(highlight=False, soft_wrap=True)
 STDERR = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -17,6 +20,12 @@ STDERR = Console(stderr=True, highlight=False, soft_wrap=True)
 def say(line: str, *, error: bool = False) -> None:
     """Print one line as it is: brackets in it are no markup."""
     (STDERR if error else STDOUT).print(line, markup=False)
+
+
+def check_folder(path: Path) -> None:
+    """Raise InputError if something that is no folder stands where one is to be written."""
+    if path.exists() and not path.is_dir():
+        raise InputError("is a file", "Give a folder", file=path.name)
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

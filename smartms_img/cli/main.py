@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import traceback
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.models import CommandInfo, TyperInfo
 
 from smartms_img import __version__
 from smartms_img.cli.check import check
@@ -17,6 +19,7 @@ from smartms_img.cli.status import status
 from smartms_img.cli.tables import tables
 from smartms_img.cli.unit import run_unit_command
 from smartms_img.errors import ExitCode, SmartmsError
+from smartms_img.execution.child import thread_environment
 
 app = typer.Typer(
     name="smartms",
@@ -33,6 +36,8 @@ app.command("run-unit", hidden=True)(run_unit_command)
 
 _LIGHT_COMMANDS = ("check", "run", "run-unit", "status", "tables")
 _LABEL_OPTIONS = ("--participant-label", "--session-label")
+# It computes in the process of the command line.
+_ONE_PROCESS = "measure"
 _LEVELS = ("participant", "group")
 
 
@@ -68,6 +73,9 @@ def main() -> None:
     arguments = sys.argv[1:]
     try:
         if not arguments or arguments[0] not in _LIGHT_COMMANDS:
+            if arguments[:1] == [_ONE_PROCESS]:
+                # numpy reads the number of threads once, when it is imported.
+                os.environ.update(thread_environment(seed=0))
             _add_heavy_commands()
         result = app(args=spread_labels(arguments), prog_name="smartms", standalone_mode=False)
         sys.exit(result if isinstance(result, int) else ExitCode.DONE)
@@ -105,10 +113,8 @@ def spread_labels(arguments: list[str]) -> list[str]:
 
 
 def _usage(problem: str, arguments: list[str]) -> str:
-    names = [
-        command.name or getattr(command.callback, "__name__", "")
-        for command in app.registered_commands
-    ]
+    named: list[CommandInfo | TyperInfo] = [*app.registered_commands, *app.registered_groups]
+    names = {item.name or getattr(item.callback, "__name__", "") for item in named}
     command = f"smartms {arguments[0]}" if arguments[0] in names else "smartms"
     return f"{' '.join(problem.split()).rstrip('.')}. See '{command} --help'."
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from smartms_img.cli.console import check_folder
 from smartms_img.config import StudyConfig, default_study, load_study
 from smartms_img.errors import ExitCode, SmartmsError
 from smartms_img.execution.child import thread_environment
@@ -55,6 +56,7 @@ def atrophy(
 
     Example: smartms measure atrophy M00_T1w.nii.gz M06_T1w.nii.gz /tmp/change
     """
+    check_folder(out)
     study = _study(config)
     with _scratch(work) as scratch, _only_result_on_stdout(quiet=quiet):
         from pipelines.measure_atrophy import measure_atrophy  # noqa: PLC0415
@@ -77,6 +79,7 @@ def oct_file(
 
     Example: smartms measure oct ring_OD.vol /tmp/layers
     """
+    check_folder(out)
     study = _study(config)
     with _only_result_on_stdout(quiet=quiet):
         from pipelines.measure_oct import measure_oct  # noqa: PLC0415
@@ -86,7 +89,7 @@ def oct_file(
 
 
 def _study(config: Path | None) -> StudyConfig:
-    """Read the configuration; seed and thread counts hold from the first import of ANTs on."""
+    """Read the configuration; its seed holds from the first import of ANTs on."""
     study = load_study(config) if config else default_study()
     os.environ.update(thread_environment(study.mri.seed))
     return study
@@ -95,7 +98,10 @@ def _study(config: Path | None) -> StudyConfig:
 @contextmanager
 def _scratch(work: Path | None) -> Iterator[Path]:
     if work is not None:
-        yield work.resolve()
+        check_folder(work)
+        work.mkdir(parents=True, exist_ok=True)
+        # A folder of its own: what an earlier measurement left must not be taken for this one's.
+        yield Path(tempfile.mkdtemp(prefix="measure-", dir=work)).resolve()
         return
     with tempfile.TemporaryDirectory(prefix="smartms-") as folder:
         yield Path(folder).resolve()

@@ -25,6 +25,7 @@ from smartms_img.mri.longitudinal import half_jacobians, register_visits, warp
 from smartms_img.mri.pair_space import grid_spacing_mm, metric_mask
 from smartms_img.mri.skull_scale import ScaleChange, half_scales, scale_change, skull_ring
 from smartms_img.mri.spaces import on_grid
+from smartms_img.mri.tissue import TISSUES
 from smartms_img.volume import Matrix, Volume
 
 _RIGID = Linear(
@@ -37,6 +38,7 @@ _RIGID_MM = 3.0
 # Coarse enough for the head around the brain, which is only asked for its size.
 _SCALE_MM = 2.0
 _HEAD_MARGIN_MM = 24.0
+_TISSUE_OF_BOTH = [f"{tissue}_{v}" for tissue in TISSUES for v in ("base", "follow")]
 # What is brought to the midpoint, and by which spline.
 _AT_MIDPOINT = {
     "t1w": 3,
@@ -49,6 +51,8 @@ _AT_MIDPOINT = {
     "regions": 0,
 }
 _MARGIN_MM = 10.0
+# What interpolation smears of the edge of a stripped scan ends within two of its voxels.
+_STRIPPED_EDGE_MM = 2.0
 
 
 class _HalfwaySpaceInputSpec(BaseInterfaceInputSpec):
@@ -106,13 +110,16 @@ class HalfwaySpace(SimpleInterface):
         inside = [arrays[f"mask_{name}"] > 0.5 for name in ("base", "follow")]
         arrays["mask"] = np.logical_or(*inside)
         spacing = grid.spacing_mm[0]
+        seen = _seen(scans, grid, to_visit)
+        for name in _TISSUE_OF_BOTH:
+            arrays[name] *= seen
         fluid = np.maximum(arrays["csf_base"], arrays["csf_follow"])
         tissue = erode(np.logical_and(*inside), 2.0, grid.spacing_mm) & (fluid < 0.1)
         arrays["t1w_base"], arrays["t1w_follow"] = equal_level(
             arrays["t1w_base"], arrays["t1w_follow"], tissue
         )
         self._results["both"] = put_arrays(folder / "both.npz", **arrays)
-        where = metric_mask(inside, stripped, spacing)
+        where = metric_mask(inside, stripped, spacing, max(_STRIPPED_EDGE_MM, 2 * spacing)) & seen
         if with_flair:
             # A lesion that comes or goes is no movement of tissue: one mask for both visits.
             lesions = np.maximum(arrays["lesions_base"], arrays["lesions_follow"]) > 0
@@ -128,27 +135,52 @@ def _rigid_both_ways(
 ) -> Matrix:
     scans = [downsample(scan, _RIGID_MM) for scan in full]
     masks = [
-        metric_mask([on_grid(brain.data, brain, scan)], stripped, min(scan.spacing_mm))
+        metric_mask(
+            [on_grid(brain.data, brain, scan)], stripped, min(scan.spacing_mm), _STRIPPED_EDGE_MM
+        )
         for brain, scan in zip(brains, scans, strict=True)
     ]
-    forward = register_linear(
-        scans[0], scans[1], "Rigid", seed=seed, settings=_RIGID, fixed_mask=masks[0]
-    )
-    backward = register_linear(
-        scans[1],
-        scans[0],
-        "Rigid",
-        seed=seed,
-        settings=_RIGID,
-        fixed_mask=masks[1],
-        initial=np.linalg.inv(forward),
+    start = _between_centres(*brains)
+    forward, backward = (
+        register_linear(
+            scans[fixed],
+            scans[1 - fixed],
+            "Rigid",
+            seed=seed,
+            settings=_RIGID,
+            fixed_mask=masks[fixed],
+            initial=initial,
+        )
+        for fixed, initial in ((0, start), (1, np.linalg.inv(start)))
     )
     return mean_rigid(forward, np.linalg.inv(backward))
 
 
+def _between_centres(first: Volume, second: Volume) -> Matrix:
+    """Return the translation from the centre of one brain to that of another."""
+    start = np.eye(4)
+    centres = [
+        brain.affine[:3, :3] @ np.argwhere(brain.data).mean(axis=0) + brain.affine[:3, 3]
+        for brain in (first, second)
+    ]
+    start[:3, 3] = centres[1] - centres[0]
+    return start
+
+
+def _seen(scans: list[Volume], grid: Volume, to_visit: tuple[Matrix, Matrix]) -> np.ndarray:
+    """Return the field of view of both scans, without the voxels that its edge has touched."""
+    inside = np.logical_and(
+        *(
+            resample(scan.like(np.ones(scan.shape, np.float32)), grid, world) > 0.99
+            for scan, world in zip(scans, to_visit, strict=True)
+        )
+    )
+    return erode(inside, 2 * grid.spacing_mm[0], grid.spacing_mm)
+
+
 def _without_scale(
     scans: list[Volume], masks: list[Volume], to_visit: tuple[Matrix, Matrix]
-) -> tuple[ScaleChange, tuple[Matrix, Matrix]]:
+) -> tuple[ScaleChange | None, tuple[Matrix, Matrix]]:
     """Measure the scanner's scaling on the skull and take it out of both ways alike."""
     grid = common_grid(masks, to_visit, _SCALE_MM, _HEAD_MARGIN_MM)
     earlier, later = (
@@ -158,15 +190,13 @@ def _without_scale(
     brain = np.logical_or(
         *(resample(mask, grid, world) > 0.5 for mask, world in zip(masks, to_visit, strict=True))
     )
-    seen = np.logical_and(
-        *(
-            resample(scan.like(np.ones(scan.shape, np.float32)), grid, world) > 0.99
-            for scan, world in zip(scans, to_visit, strict=True)
-        )
-    )
     centre = np.argwhere(brain).mean(axis=0)
+    # Zero is no signal: a face that was taken off, or air that somebody blanked.
+    seen = _seen(scans, grid, to_visit) & (earlier > 0) & (later > 0)
     ring = skull_ring(brain, seen, _SCALE_MM)
     scale = scale_change(earlier, later, ring, _SCALE_MM, centre)
+    if scale is None:
+        return None, to_visit
     centre_mm = grid.affine[:3, :3] @ centre + grid.affine[:3, 3]
     first, second = half_scales(scale, centre_mm)
     return scale, (to_visit[0] @ first, to_visit[1] @ second)

@@ -38,7 +38,11 @@ def read_manual_regions(labels: Path, table: Path) -> dict[str, NDArray[np.bool_
     ventricles = np.isin(values, _named(names, "lateral ventricle", "inf lat vent"))
     brain = (values > 0) & ~np.isin(values, _named(names, *_CSF))
     cortex = np.isin(values, [number for number in names if number >= _FIRST_CORTICAL])
-    return {"brain": brain, "cortex": cortex, "thalamus": thalamus, "ventricles": ventricles}
+    masks = {"brain": brain, "cortex": cortex, "thalamus": thalamus, "ventricles": ventricles}
+    if missing := [name for name, mask in masks.items() if not mask.any()]:
+        problem = f"labels no {', '.join(missing)}"
+        raise InputError(problem, "Give another scan, or another table of names", file=labels.name)
+    return masks
 
 
 def _names(table: Path) -> dict[int, str]:
@@ -46,8 +50,12 @@ def _names(table: Path) -> dict[int, str]:
         raise InputError(
             "is missing", "Put the table of label names beside the labels", file=table.name
         )
-    with table.open(encoding="utf-8", newline="") as stream:
-        rows = [row for row in csv.DictReader(stream) if row["Label Number"].isdigit()]
+    with table.open(encoding="utf-8-sig", newline="") as stream:
+        reader = csv.DictReader(stream)
+        if not {"Label Number", "Label Name"} <= set(reader.fieldnames or ()):
+            problem = "lacks the column 'Label Number' or 'Label Name'"
+            raise InputError(problem, "Add it", file=table.name)
+        rows = [row for row in reader if row["Label Number"].isdigit()]
     return {int(row["Label Number"]): row["Label Name"].lower() for row in rows}
 
 

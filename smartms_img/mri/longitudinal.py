@@ -109,8 +109,8 @@ def register_visits(
     for level in levels:
         shrink = max(1.0, level.image_mm / spacing_mm)
         a, b, w = (_shrink(image, shrink) for image in (earlier, later, weight))
-        size_mm = spacing_mm * earlier.shape[0] / a.shape[0]
-        grid = SplineGrid.over(a.shape, max(1.0, level.node_mm / size_mm))
+        size_mm = spacing_mm * np.array(earlier.shape) / a.shape
+        grid = SplineGrid.over(a.shape, max(1.0, level.node_mm / float(size_mm.mean())))
         nodes = before.refine(nodes, grid) if before else np.zeros((*grid.nodes, 3), np.float32)
         step = _Step(a, b, w, size_mm, grid, stiffness, counts)
         for _ in range(level.outer):
@@ -168,7 +168,7 @@ class _Step:
         earlier: Array,
         later: Array,
         weight: Array,
-        spacing_mm: float,
+        spacing_mm: NDArray[np.float64],
         grid: SplineGrid,
         stiffness: Stiffness,
         counts: list[int],
@@ -176,12 +176,13 @@ class _Step:
         self._images = [
             ndimage.spline_filter(image, order=3, output=np.float32) for image in (earlier, later)
         ]
-        self._spacing_mm, self._grid, self._shape = spacing_mm, grid, earlier.shape
+        self._spacing_mm, self._grid = spacing_mm.astype(np.float32), grid
+        self._shape = earlier.shape
         self._where = np.nonzero(weight > 0)
         # Slopes are differences of neighbours, so these are sampled, too.
         self._sampled = np.nonzero(ndimage.binary_dilation(weight > 0))
         self._weight = weight[self._where]
-        node_mm = spacing_mm * earlier.shape[0] / grid.nodes[0]
+        node_mm = spacing_mm * earlier.shape / grid.nodes
         self._prior = _prior(grid.nodes, node_mm, stiffness)
         self._bases = [cosines(n, count) for n, count in zip(grid.nodes, counts, strict=True)]
 
@@ -195,7 +196,7 @@ class _Step:
         # Slopes of the moved images: noise of a slope at another place than its signal would be
         # correlated with the residual, and pull displacements to zero.
         middle = self._spread(0.5 * (a + b), self._sampled)
-        slopes = np.gradient(middle, self._spacing_mm)
+        slopes = np.gradient(middle, *self._spacing_mm)
         slope = np.stack([part[self._where] for part in slopes], axis=1)
         mean = middle[self._where]
         difference = self._spread(b - a, self._sampled)[self._where]
@@ -236,14 +237,14 @@ def _noise_variance(difference: Array, weight: Array) -> np.float32:
     return np.float32((1.4826 * np.median(np.abs(inside - centre))) ** 2 + 1e-12)
 
 
-def _prior(shape: tuple[int, ...], spacing_mm: float, stiffness: Stiffness) -> Array:
+def _prior(shape: tuple[int, ...], spacing_mm: NDArray[np.float64], stiffness: Stiffness) -> Array:
     """Return the eigenvalues of the prior's operator in the cosine basis (free boundary)."""
     squared = np.zeros(shape, dtype=np.float64)
-    for axis, size in enumerate(shape):
-        wave = (2.0 / spacing_mm * np.sin(np.pi * np.arange(size) / (2.0 * size))) ** 2
+    for axis, (size, step) in enumerate(zip(shape, spacing_mm, strict=True)):
+        wave = (2.0 / step * np.sin(np.pi * np.arange(size) / (2.0 * size))) ** 2
         squared += wave.reshape([-1 if a == axis else 1 for a in range(3)])
     density = stiffness.membrane * squared + stiffness.bending * squared**2
-    return (spacing_mm**3 * density).astype(np.float32)
+    return (np.prod(spacing_mm) * density).astype(np.float32)
 
 
 def _shrink(image: Array, factor: float) -> Array:

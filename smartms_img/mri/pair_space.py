@@ -12,8 +12,6 @@ from smartms_img.mri.brain import dilate, erode
 Mask = NDArray[np.bool_]
 
 _HEAD_MARGIN_MM = 3.0
-# What interpolation smears of the edge of a stripped scan ends within two voxels of 1 mm.
-_STRIPPED_MARGIN_MM = 2.0
 
 
 def grid_spacing_mm(finest_mm: float, spacings_mm: Sequence[tuple[float, float, float]]) -> float:
@@ -37,15 +35,16 @@ def voxel_ratio(first_mm: Sequence[float], second_mm: Sequence[float]) -> float:
     return max(max(a, b) / min(a, b) for a, b in zip(first_mm, second_mm, strict=True))
 
 
-def metric_mask(masks: Sequence[Mask], stripped: bool, spacing_mm: float) -> Mask:
+def metric_mask(masks: Sequence[Mask], stripped: bool, spacing_mm: float, edge_mm: float) -> Mask:
     """Return where the similarity of two visits may be evaluated.
 
     Around whole heads the brain's outer boundary is signal, so the mask reaches beyond it. The
-    edge of a skull-stripped scan is the edge of somebody's mask, so the metric stays inside.
+    edge of a skull-stripped scan is the edge of somebody's mask, so the metric stays ``edge_mm``
+    inside.
     """
     spacing = (spacing_mm, spacing_mm, spacing_mm)
     if stripped:
-        return erode(np.logical_and.reduce(masks), _STRIPPED_MARGIN_MM, spacing)
+        return erode(np.logical_and.reduce(masks), edge_mm, spacing)
     return dilate(np.logical_or.reduce(masks), _HEAD_MARGIN_MM, spacing)
 
 

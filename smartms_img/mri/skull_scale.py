@@ -22,6 +22,7 @@ Points = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 _INNER_MM, _OUTER_MM = 3.0, 20.0
+_LEAST_HEAD_MM3 = 100_000.0
 _STEPS = 15
 _SETTLED = 2e-6
 _SCALES = slice(6, 9)
@@ -71,7 +72,7 @@ def skull_ring(brain: Mask, seen: Mask, spacing_mm: float) -> Mask:
 
 def scale_change(
     earlier: Array, later: Array, ring: Mask, spacing_mm: float, centre: Points
-) -> ScaleChange:
+) -> ScaleChange | None:
     """Estimate the scaling between two rigidly aligned visits from the head around the brain.
 
     Parameters
@@ -85,10 +86,13 @@ def scale_change(
     centre : ndarray, shape (3,)
         Voxel that the scaling leaves in place.
 
-    Examples
-    --------
-    Exchanging the visits exchanges the sign.
+    Returns
+    -------
+    ScaleChange or None
+        None where too little of the head is seen. Exchanging the visits exchanges the sign.
     """
+    if ring.sum() * spacing_mm**3 < _LEAST_HEAD_MM3:
+        return None
     points = (np.argwhere(ring) - centre) * spacing_mm
     images = [_Spline(image / np.median(image[ring])) for image in (earlier, later)]
     smooth = _quadratics(points)
@@ -112,6 +116,8 @@ def scale_change(
         if np.abs(step[_SCALES]).max() < _SETTLED:
             break
     covariance = np.linalg.inv(normal)[_SCALES, _SCALES]
+    if not np.isfinite(estimate).all():
+        return None
     return ScaleChange(estimate[_SCALES], float(np.sqrt(covariance.sum())))
 
 

@@ -191,11 +191,12 @@ def write_expected(
         '{"Name": "smartms atrophy benchmark", "BIDSVersion": "1.10.0"}\n',
     )
     write_text(bids / ".bidsignore", f"{TRUTH_FILE}\n{MANUAL_FILE}\n**/oct\n")
+    for name, items in ((TRUTH_FILE, expected), (MANUAL_FILE, manual)):
+        write_text(bids / name, json.dumps([asdict(item) for item in items], indent=1) + "\n")
+    # Last: a dataset without it is not complete.
     subjects = sorted({item.subject for item in expected})
     rows = "".join(f"sub-{subject}\n" for subject in subjects)
     write_text(bids / "participants.tsv", "participant_id\n" + rows)
-    for name, items in ((TRUTH_FILE, expected), (MANUAL_FILE, manual)):
-        write_text(bids / name, json.dumps([asdict(item) for item in items], indent=1) + "\n")
 
 
 def read_expected(bids: Path) -> list[Expected]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from smartms_img.catalogue import endpoint
 from smartms_img.phantoms.atrophy_benchmark import Expected, ManualVolume
 
 CODES = ("PBVC", "PCGMVC", "PTHALVC", "PVENTVC")
@@ -42,9 +43,11 @@ def scores(
     done = [item for item in expected if key_of(item) in measured]
     found: list[Score] = []
     for code in CODES:
-        found += _repeats(done, measured, code)
-        found += _injected(done, measured, code)
-        found += _consistency(done, measured, code)
+        with_code = [item for item in done if code in measured[key_of(item)]]
+        own = {key: values for key, values in measured.items() if code in values}
+        found += _repeats(with_code, own, code)
+        found += _injected(with_code, own, code)
+        found += _consistency(with_code, own, code)
     return found + _drift(done, measured)
 
 
@@ -91,18 +94,20 @@ def repeat_errors(
 ) -> dict[str, tuple[float, int]]:
     """Return the SD of a change that is truly none, and the number of rescans, by PARAMCD.
 
-    Each rescan pair counts once, in its first direction.
+    Each rescan pair counts once, in its first direction. Changes a year are left out: the days
+    between rescans mean nothing.
     """
     rows = [
         measured[key_of(item)]
         for item in expected
         if item.group == "rescan" and item.reference < item.follow and key_of(item) in measured
     ]
-    codes = sorted({code for row in rows for code in row})
-    return {
-        code: (float(np.sqrt(np.mean([row[code] ** 2 for row in rows]))), len(rows))
-        for code in codes
-    }
+    found = {}
+    for code in sorted({code for row in rows for code in row}):
+        values = [row[code] for row in rows if code in row]
+        if endpoint(code).unit == "%":
+            found[code] = float(np.sqrt(np.mean(np.square(values)))), len(values)
+    return found
 
 
 def key_of(item: Expected) -> PairKey:
@@ -113,10 +118,12 @@ def key_of(item: Expected) -> PairKey:
 def _repeats(
     done: Sequence[Expected], measured: Mapping[PairKey, Mapping[str, float]], code: str
 ) -> list[Score]:
-    rescans = [abs(measured[key_of(item)][code]) for item in done if item.group == "rescan"]
+    # The way back is no measurement of its own: see AB + BA.
+    once = [item for item in done if item.reference < item.follow]
+    rescans = [abs(measured[key_of(item)][code]) for item in once if item.group == "rescan"]
     pseudo = [
         abs(measured[key_of(item)][code])
-        for item in done
+        for item in once
         if item.group == "injected" and not any(item.changes.values())
     ]
     found = []
@@ -153,18 +160,24 @@ def _consistency(
         subject, first, second = key_of(item)
         back = measured.get((subject, second, first))
         if back is not None and first < second:
-            inverse.append(abs(measured[subject, first, second][code] + back[code]))
+            there = measured[subject, first, second]
+            inverse.append(abs(_log(there[code]) + _log(back[code])))
         # first to second by way of every visit between them
         for middle in sorted({other.follow for other in done if other.subject == subject}):
             legs = [(subject, first, middle), (subject, middle, second)]
             if first < middle < second and all(leg in measured for leg in legs):
-                total = sum(measured[leg][code] for leg in legs)
-                triangle.append(abs(total - measured[subject, first, second][code]))
+                total = sum(_log(measured[leg][code]) for leg in legs)
+                triangle.append(abs(total - _log(measured[subject, first, second][code])))
     found = []
     for test, values in (("AB + BA", inverse), ("AB + BC - AC", triangle)):
         if values:
             found.append(Score(test, code, "largest", max(values), len(values)))
     return found
+
+
+def _log(percent: float) -> float:
+    """Return a change in log-per-cent, which add up from step to step."""
+    return 100.0 * float(np.log1p(percent / 100.0))
 
 
 def _drift(

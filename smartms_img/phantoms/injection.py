@@ -21,8 +21,6 @@ from smartms_img.phantoms.deform import (
     at_nodes,
     displacement_of_growth,
     move,
-    nodes,
-    volume_ratio,
 )
 from smartms_img.volume import Volume
 
@@ -73,15 +71,12 @@ class Acquisition:
         SD relative to bright tissue, Rician.
     bias : float
         Largest logarithm of the bias field.
-    scale : float
-        Size of the head in the scan relative to its true size, as drifting gradients make it.
     """
 
     degrees: float = 2.0
     shift_mm: float = 2.0
     noise: float = 0.02
     bias: float = 0.06
-    scale: float = 1.0
 
 
 def growth_field(kind: Kind, anatomy: Anatomy, percent: float, rng: np.random.Generator) -> Field:
@@ -116,12 +111,11 @@ def growth_field(kind: Kind, anatomy: Anatomy, percent: float, rng: np.random.Ge
     }[kind]
     near = ndimage.binary_dilation(brain > 0.05, iterations=round(_ROOM_MM / FIELD_MM))
     room = near * np.clip(1.0 - 1.5 * (brain + ventricles), 0.0, 1.0)
-    weight = at_nodes(anatomy.brain)
     strength, field = 1.0, np.zeros((3, *brain.shape), dtype=np.float32)
     for _ in range(6):
         wanted = strength * growth
         field = displacement_of_growth(wanted - room * (wanted.sum() / room.sum()))
-        reached = _change_percent(field, weight)
+        reached = _change_percent(field, anatomy.brain)
         strength *= percent / reached
     return field
 
@@ -131,7 +125,7 @@ def true_changes(field: Field | None, anatomy: Anatomy) -> dict[str, float]:
     masks = anatomy.by_endpoint()
     if field is None:
         return dict.fromkeys(masks, 0.0)
-    return {name: _change_percent(field, at_nodes(mask)) for name, mask in masks.items()}
+    return {name: _change_percent(field, mask) for name, mask in masks.items()}
 
 
 def acquire(
@@ -148,7 +142,7 @@ def acquire(
     rng : numpy.random.Generator
         Source of chance.
     settings : Acquisition
-        Position, noise, bias field, scale.
+        Position, noise, bias field.
     """
     shape = image.shape
     centre = ((np.array(shape) - 1) / 2.0)[:, None]
@@ -156,7 +150,7 @@ def acquire(
     turn = Rotation.from_rotvec(np.deg2rad(settings.degrees) * axis / np.linalg.norm(axis))
     shift = rng.uniform(-settings.shift_mm, settings.shift_mm, (3, 1))
     voxels = np.indices(shape, dtype=np.float32).reshape(3, -1)
-    points = (turn.as_matrix().T / settings.scale) @ (voxels - centre - shift) + centre
+    points = turn.as_matrix().T @ (voxels - centre - shift) + centre
     points = points.astype(np.float32)
     if field is not None:
         target, steps = points, 6
@@ -171,9 +165,13 @@ def acquire(
     return Volume((noisy * inside.reshape(shape)).astype(np.float32), image.affine)
 
 
-def _change_percent(field: Field, weight: NDArray[np.float32]) -> float:
-    ratio = volume_ratio(nodes(field.shape[1:]) + field)
-    return 100.0 * float((weight * ratio).sum() / weight.sum() - 1.0)
+def _change_percent(field: Field, mask: Mask) -> float:
+    """Integrate det J of the field, as :func:`move` applies it, over the voxels of a mask."""
+    voxels = np.indices(mask.shape, dtype=np.float32)
+    gradient = np.stack(
+        [np.stack(np.gradient(part), axis=-1)[mask] for part in move(field, voxels)], axis=-2
+    )
+    return 100.0 * float(np.linalg.det(gradient.astype(np.float64)).mean() - 1.0)
 
 
 def _smooth_noise(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float32]:

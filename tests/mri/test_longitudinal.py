@@ -214,9 +214,8 @@ def test_warp_samples_where_the_displacement_says():
 @pytest.mark.parametrize("spacing_mm", [1.0, 2.0])
 def test_the_prior_weighs_millimetres_whatever_the_grid(spacing_mm):
     """A cosine of wave number k costs membrane k^2 + bending k^4 for every mm3."""
-    found = _prior(
-        (int(64 / spacing_mm), 16, 16), spacing_mm, Stiffness(bending=5.0, membrane=3.0)
-    )
+    stiffness = Stiffness(bending=5.0, membrane=3.0)
+    found = _prior((int(64 / spacing_mm), 16, 16), np.full(3, spacing_mm), stiffness)
     for half_waves in (1, 2, 4):
         k = np.pi * half_waves / 64.0
         expected = spacing_mm**3 * (3.0 * k**2 + 5.0 * k**4)

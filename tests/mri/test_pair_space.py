@@ -25,7 +25,7 @@ def test_metric_stays_inside_stripped_scans_and_reaches_beyond_whole_heads():
     grid = centred((40, 40, 40), 1.0)
     first = ellipsoid(grid, (12, 12, 12), centre=(-1, 0, 0))
     second = ellipsoid(grid, (12, 12, 12), centre=(1, 0, 0))
-    inner, outer = (metric_mask([first, second], stripped, 1.0) for stripped in (True, False))
+    inner, outer = (metric_mask([first, second], stripped, 1.0, 2.0) for stripped in (True, False))
     assert (inner <= (first & second)).all()
     assert (outer >= (first | second)).all()
     deep = ellipsoid(grid, (8, 8, 8))
@@ -41,8 +41,8 @@ def test_metric_stays_inside_stripped_scans_and_reaches_beyond_whole_heads():
 def test_metric_mask_is_in_millimetres():
     grid = centred((20, 20, 20), 2.0)
     mask = ellipsoid(grid, (13, 13, 13))
-    assert metric_mask([mask], True, 2.0)[10, :, 10].sum() < mask[10, :, 10].sum()
-    assert metric_mask([mask], False, 3.5).sum() == mask.sum()
+    assert metric_mask([mask], True, 2.0, 2.0)[10, :, 10].sum() < mask[10, :, 10].sum()
+    assert metric_mask([mask], False, 3.5, 2.0).sum() == mask.sum()
 
 
 @pytest.fixture(scope="module", params=[0.0, 4.0, -3.0], ids="midline {} mm".format)

@@ -38,6 +38,7 @@ def test_the_scaling_is_found_beside_motion_gain_and_atrophy(scales):
     earlier = scan(-half, 1)
     later = scan(half, 2, brain=0.995, gain=1.3, turn=0.003)
     found = scale_change(earlier, later, RING, SPACING_MM, CENTRE)
+    assert found is not None
     assert found.log_scales == pytest.approx(scales, abs=2e-4)
     assert found.volume_percent == pytest.approx(100 * sum(scales), abs=0.04)
     assert 0 < found.standard_error < 3e-4
@@ -63,3 +64,8 @@ def test_both_halves_leave_the_centre_in_place():
     change, centre = ScaleChange(np.array([0.002, -0.001, 0.003]), 0.0), np.array([5.0, -7.0, 9.0])
     for matrix in half_scales(change, centre):
         assert matrix[:3, :3] @ centre + matrix[:3, 3] == pytest.approx(centre)
+
+
+def test_too_little_head_tells_no_scale():
+    image, nothing = scan((0.0, 0.0, 0.0), 5), np.zeros(SHAPE, dtype=bool)
+    assert scale_change(image, image, nothing, SPACING_MM, CENTRE) is None

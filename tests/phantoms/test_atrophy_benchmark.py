@@ -5,6 +5,7 @@ import pytest
 
 from smartms_img.phantoms.atrophy_benchmark import Expected, ManualVolume
 from smartms_img.phantoms.atrophy_scores import repeat_errors, scores, volume_scores
+from smartms_img.phantoms.deform import move
 from smartms_img.phantoms.injection import (
     Acquisition,
     Anatomy,
@@ -40,19 +41,31 @@ def test_an_injected_change_has_the_size_that_was_asked_for(kind):
         assert changes["PTHALVC"] < -1.0
 
 
+def jacobian(field):
+    """Volume ratio of every voxel by differences over two voxels."""
+    moved = move(field, np.indices(SHAPE, dtype=np.float32))
+    gradient = np.stack([np.stack(np.gradient(part), axis=-1) for part in moved], axis=-2)
+    return np.linalg.det(gradient)
+
+
 def test_the_moved_anatomy_has_the_volume_that_is_stated():
-    """Without position, noise, bias and gain, the sum of a sharp image is its volume."""
-    image = Volume(np.clip(26.5 - RADIUS, 0, 1).astype(np.float32), np.eye(4))
+    """Without position, noise and bias, the sum of a ball's signal over its gain is its volume."""
+    ball = np.clip(26.5 - RADIUS, 0, 1).astype(np.float32)
+    image = Volume(ball + np.float32(0.2), np.eye(4))
     field = growth_field("whole", ANATOMY, -2.0, np.random.default_rng(2))
     still = Acquisition(degrees=0.0, shift_mm=0.0, noise=0.0, bias=0.0)
-    sums = []
-    for deformation in (None, field):
-        scan = acquire(image, deformation, np.random.default_rng(3), still)
-        gain = np.percentile(scan.data, 95)
-        sums.append(scan.data.sum() / gain)
-    whole = Anatomy(RADIUS < 26, *(ANATOMY.cortex, THALAMUS, VENTRICLES))
-    expected = true_changes(field, whole)["PBVC"]
-    assert 100 * (sums[1] / sums[0] - 1) == pytest.approx(expected, abs=0.15)
+    # The same generator gives both the same gain.
+    scans = [
+        acquire(image, deformation, np.random.default_rng(3), still).data
+        for deformation in (None, field)
+    ]
+    gain = np.median((scans[0] / image.data)[RADIUS < 32])
+    before, after = ((scan / gain - 0.2)[RADIUS < 32].sum(dtype=float) for scan in scans)
+    ratio = jacobian(field)
+    expected = 100 * ((ball * ratio).sum() / ball.sum() - 1)
+    assert 100 * (after / before - 1) == pytest.approx(expected, abs=0.06)
+    stated = true_changes(field, ANATOMY)["PBVC"]
+    assert stated == pytest.approx(100 * (ratio[ANATOMY.brain].mean() - 1), abs=0.001)
 
 
 def test_no_noise_is_shared_by_two_acquisitions():
@@ -96,9 +109,12 @@ def test_scores_by_hand():
     assert found["injected", "intercept"] == pytest.approx(0.1)
     assert found["injected", "mean |error|"] == pytest.approx((0.1 + 0.2 + 0.3) / 3)
     assert found["pseudo-rescan", "largest |change|"] == pytest.approx(0.1)
-    assert found["scan-rescan", "median |change|"] == pytest.approx(0.3)
-    assert found["AB + BA", "largest"] == pytest.approx(0.05)
-    assert found["AB + BC - AC", "largest"] == pytest.approx(abs(0.1 - 0.85 + 0.8))
+    assert found["scan-rescan", "median |change|"] == pytest.approx(0.35)
+    # Changes add up as logarithms.
+    back = 100 * np.log(0.992 * 1.0085)
+    assert found["AB + BA", "largest"] == pytest.approx(back)
+    around = 100 * np.log(1.001 * 0.9915 / 0.992)
+    assert found["AB + BC - AC", "largest"] == pytest.approx(abs(around))
     # r1 forwards and r2: sqrt((0.09 + 0.16) / 2)
     assert repeat_errors(expected, measured)["PBVC"] == (pytest.approx(0.35355, abs=1e-4), 2)
 
