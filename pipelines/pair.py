@@ -9,9 +9,11 @@ from smartms_img.execution.units import Unit, UnitContext
 from smartms_img.interfaces.pair_nodes import Deformation, FindLesionChange, HalfwaySpace
 from smartms_img.interfaces.pair_results import MeasurePair, StorePair
 from smartms_img.interfaces.snapshots import PairSnapshots
+from smartms_img.io.bids import is_contrast
 from smartms_img.io.layout import pair_stem
 from smartms_img.io.sessions import session_days
 from smartms_img.mri.lesion_change import ChangeRule
+from smartms_img.naming import Contrast
 
 DAYS_PER_YEAR = 365.25
 
@@ -96,7 +98,7 @@ def init_pair_wf(unit: Unit, context: UnitContext) -> Workflow:
             (deform, draw, [("log_jacobian", "log_jacobian")]),
         ]
     )
-    if _flairs(unit) == len(sessions):
+    if sum(is_contrast(file, Contrast.FLAIR) for file in unit.inputs) == len(sessions):
         change = Node(FindLesionChange(rule=rule), name="change")
         found = [(name, name) for name in ("change", "lesions", "atrophied")]
         workflow.connect(
@@ -109,10 +111,6 @@ def init_pair_wf(unit: Unit, context: UnitContext) -> Workflow:
             ]
         )
     return workflow
-
-
-def _flairs(unit: Unit) -> int:
-    return sum(file.endswith(("_FLAIR.nii.gz", "_FLAIR.nii")) for file in unit.inputs)
 
 
 def change_rule(config: LesionConfig) -> ChangeRule:

@@ -11,6 +11,7 @@ from smartms_img.interfaces.anatomy import AlignContrast, ExtractBrain, LoadScan
 from smartms_img.interfaces.lesion_nodes import FillLesions, SegmentLesions, SegmentTissue
 from smartms_img.interfaces.session_results import MeasureSession, StoreSession
 from smartms_img.interfaces.snapshots import SessionSnapshots
+from smartms_img.io.bids import is_contrast
 from smartms_img.io.layout import session_stem
 from smartms_img.naming import Contrast
 
@@ -207,5 +208,4 @@ def _result_nodes(
 
 def _raw(unit: Unit, contrast: Contrast) -> str:
     """Return the file of a contrast among a unit's inputs, '' where there is none."""
-    endings = (f"_{contrast}.nii.gz", f"_{contrast}.nii")
-    return next((file for file in unit.inputs if file.endswith(endings)), "")
+    return next((file for file in unit.inputs if is_contrast(file, contrast)), "")

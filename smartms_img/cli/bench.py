@@ -16,6 +16,7 @@ from smartms_img.execution.select import Selection
 from smartms_img.io.atomic import write_text
 from smartms_img.io.layout import measures_file, pair_stem, session_stem
 from smartms_img.io.measures import read_measures
+from smartms_img.io.tsv import tsv_text
 from smartms_img.naming import UnitKind
 from smartms_img.phantoms.atrophy_benchmark import (
     Expected,
@@ -87,7 +88,7 @@ def atrophy(
     manual = read_manual_volumes(bids)
     found = scores(expected, measured) + volume_scores(manual, _volumes(derivatives, manual))
     table = [[s.test, s.paramcd, s.statistic, f"{s.value:.3f}", str(s.count)] for s in found]
-    write_text(out / "scores.tsv", _tsv([header, *table]))
+    write_text(out / "scores.tsv", tsv_text([header, *table]))
     _write_known_errors(out / "known_error.tsv", expected, measured)
     print_table(header, table)
     raise typer.Exit(code)
@@ -161,7 +162,7 @@ def _write_pairs(
                     "n/a" if true is None else f"{true:.4f}",
                 ]
             )
-    write_text(path, _tsv(lines))
+    write_text(path, tsv_text(lines))
 
 
 def _write_known_errors(
@@ -171,8 +172,4 @@ def _write_known_errors(
     for code, (sd, count) in repeat_errors(expected, measured).items():
         source = f"smartms bench atrophy, {count} scan-rescan pairs of T1w"
         lines.append([code, "", f"{sd:.3f}", "%", source])
-    write_text(path, _tsv(lines))
-
-
-def _tsv(lines: Sequence[Sequence[str]]) -> str:
-    return "".join("\t".join(line) + "\n" for line in lines)
+    write_text(path, tsv_text(lines))

@@ -14,7 +14,7 @@ from smartms_img.cli.run import RunRequest, run_dataset
 from smartms_img.config import StudyConfig, default_study
 from smartms_img.errors import ExitCode
 from smartms_img.io.atomic import write_text
-from smartms_img.io.tsv import read_tsv
+from smartms_img.io.tsv import read_tsv, tsv_text
 from smartms_img.phantoms.dataset import TrueValue, write_dataset, write_truth
 
 # How far a measured value may lie from the true one, by PARAMCD; others are shown, not judged.
@@ -98,8 +98,7 @@ def run_demo(out: Path, *, full: bool = False, quiet: bool = False) -> ExitCode:
     rows = read_tsv(derivatives / "tables" / "endpoints.tsv", key="PARAMCD")
     comparisons = compare(truth, rows, config)
     table = [comparison.cells() for comparison in comparisons]
-    lines = ["\t".join(cells) + "\n" for cells in (HEADER, *table)]
-    write_text(out / "measured_vs_true.tsv", "".join(lines))
+    write_text(out / "measured_vs_true.tsv", tsv_text([HEADER, *table]))
     print_table(HEADER, table)
     say(f"QC report: {derivatives / 'index.html'}")
     return _conclude(code, comparisons)

@@ -229,6 +229,6 @@ def _affine(
             "Rigid",
             seed=seed,
             settings=_COARSE,
-            initial=centre_alignment(template, scan.like(mask)),
+            initial=centre_alignment(Volume(template.brain, template.t1.affine), scan.like(mask)),
         )
     return register_linear(fixed, moving, "Affine", seed=seed, settings=_COARSE, initial=world)

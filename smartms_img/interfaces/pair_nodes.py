@@ -24,7 +24,7 @@ from smartms_img.mri.lesion_change import ChangeRule, Visit, classify_change, si
 from smartms_img.mri.longitudinal import half_jacobians, register_visits, warp
 from smartms_img.mri.pair_space import grid_spacing_mm, metric_mask
 from smartms_img.mri.skull_scale import ScaleChange, half_scales, scale_change, skull_ring
-from smartms_img.mri.spaces import on_grid
+from smartms_img.mri.spaces import centre_alignment, on_grid
 from smartms_img.mri.tissue import TISSUES
 from smartms_img.volume import Matrix, Volume
 
@@ -140,7 +140,7 @@ def _rigid_both_ways(
         )
         for brain, scan in zip(brains, scans, strict=True)
     ]
-    start = _between_centres(*brains)
+    start = centre_alignment(*brains)
     forward, backward = (
         register_linear(
             scans[fixed],
@@ -154,17 +154,6 @@ def _rigid_both_ways(
         for fixed, initial in ((0, start), (1, np.linalg.inv(start)))
     )
     return mean_rigid(forward, np.linalg.inv(backward))
-
-
-def _between_centres(first: Volume, second: Volume) -> Matrix:
-    """Return the translation from the centre of one brain to that of another."""
-    start = np.eye(4)
-    centres = [
-        brain.affine[:3, :3] @ np.argwhere(brain.data).mean(axis=0) + brain.affine[:3, 3]
-        for brain in (first, second)
-    ]
-    start[:3, 3] = centres[1] - centres[0]
-    return start
 
 
 def _seen(scans: list[Volume], grid: Volume, to_visit: tuple[Matrix, Matrix]) -> np.ndarray:

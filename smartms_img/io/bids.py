@@ -273,6 +273,15 @@ def _entities(stem: str) -> tuple[dict[str, str], str]:
     return {key: value for key, _, value in split}, suffix
 
 
+def is_contrast(file: str, contrast: Contrast) -> bool:
+    """Tell whether an image is of a contrast, by its name.
+
+    >>> is_contrast("sub-01/ses-M00/anat/sub-01_ses-M00_T1w.nii.gz", Contrast.T1W)
+    True
+    """
+    return file.endswith(tuple(f"_{contrast}{extension}" for extension in MRI_EXTENSIONS))
+
+
 def split_extension(name: str) -> tuple[str, str]:
     """Split a file name at its first dot.
 

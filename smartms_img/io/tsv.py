@@ -1,7 +1,8 @@
-"""Tab-separated tables of a BIDS dataset, read strictly."""
+"""Tab-separated tables: read strictly, written plainly."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from smartms_img.errors import InputError
@@ -46,6 +47,11 @@ def read_tsv(path: Path, key: str) -> list[dict[str, str]]:
             )
     values = [[value.strip() for value in row] for row in rows[1:]]
     return [dict(zip(header, row, strict=True)) for row in values]
+
+
+def tsv_text(lines: Iterable[Sequence[str]]) -> str:
+    """Return rows of cells as tab-separated text; lines end with LF."""
+    return "".join("\t".join(line) + "\n" for line in lines)
 
 
 def is_missing(value: str) -> bool:

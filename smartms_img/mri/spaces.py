@@ -49,10 +49,10 @@ def template_maps(
     return TemplateMaps(csf, grey, white, regions.astype(np.uint8))
 
 
-def centre_alignment(template: Template, brain: Volume) -> Matrix:
-    """Return the translation that lays the centre of the template's brain on that of a scan."""
+def centre_alignment(fixed: Volume, moving: Volume) -> Matrix:
+    """Return the translation that lays the centre of one brain mask on that of another."""
     world = np.eye(4)
-    world[:3, 3] = _centre(brain) - _centre(Volume(template.brain, template.t1.affine))
+    world[:3, 3] = _centre(moving) - _centre(fixed)
     return world
 
 

@@ -15,6 +15,7 @@ from smartms_img.io.atomic import atomic_path, write_json, write_text
 from smartms_img.io.measures import QcMetric
 from smartms_img.io.plan_table import PlanRow
 from smartms_img.io.results import UnitResult
+from smartms_img.io.tsv import tsv_text
 from smartms_img.tables.columns import COLUMNS, PERCENT_DECIMALS, YEAR_DECIMALS
 from smartms_img.tables.dictionary import data_dictionary
 
@@ -47,7 +48,7 @@ def write_endpoints(folder: Path, table: pd.DataFrame) -> None:
     records = table.to_dict("records")
     names = [column.name for column in COLUMNS]
     lines = [names, *([_cell(record, name) for name in names] for record in records)]
-    write_text(folder / "endpoints.tsv", _tsv(lines))
+    write_text(folder / "endpoints.tsv", tsv_text(lines))
     write_json(folder / "endpoints.json", data_dictionary())
     _write_parquet(folder / "endpoints.parquet", table)
 
@@ -57,7 +58,7 @@ def write_qc_table(folder: Path, results: Mapping[str, UnitResult]) -> None:
     lines: list[Sequence[str]] = [QC_COLUMNS]
     for result in results.values():
         lines += [_qc_line(result.row, metric) for metric in result.metrics]
-    write_text(folder / "qc.tsv", _tsv(lines))
+    write_text(folder / "qc.tsv", tsv_text(lines))
 
 
 def _cell(record: Mapping[Hashable, Any], name: str) -> str:
@@ -88,10 +89,6 @@ def _qc_line(row: PlanRow, metric: QcMetric) -> list[str]:
         ";".join(metric.scope),
     ]
     return [" ".join(cell.split()) for cell in cells]
-
-
-def _tsv(lines: Sequence[Sequence[str]]) -> str:
-    return "".join("\t".join(line) + "\n" for line in lines)
 
 
 def _write_parquet(path: Path, table: pd.DataFrame) -> None:

@@ -55,7 +55,7 @@ def test_centres_are_laid_on_each_other(affine):
     template, scan = _template(), empty(affine)
     centre = np.array([2.0, -1.0, 3.0])
     mask = ellipsoid(scan, (6.0, 7.0, 5.0), centre=centre)
-    world = centre_alignment(template, scan.like(mask))
+    world = centre_alignment(Volume(template.brain, template.t1.affine), scan.like(mask))
     assert world[:3, :3].tolist() == np.eye(3).tolist()
     assert world[:3, 3] == pytest.approx(centre - (1.0, -2.0, 3.0), abs=0.3)
 
