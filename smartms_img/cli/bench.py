@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -39,6 +40,8 @@ from smartms_img.phantoms.atrophy_scores import (
     volume_scores,
 )
 
+_WANTED = "benchmark.json"
+
 bench_app = typer.Typer(
     name="bench", help="Measure how well smartms measures.", no_args_is_help=True
 )
@@ -71,8 +74,13 @@ def atrophy(
     """
     check_folder(out)
     bids, derivatives = out / "bids", out / "derivatives"
+    wanted = {"rescan": rescan or [], "inject": inject or [], "drift": drift or []}
     if not (bids / "participants.tsv").is_file():
+        write_text(out / _WANTED, json.dumps(wanted) + "\n")
         _write_dataset(bids, scans, rescan or [], inject or [], drift or [])
+    elif any(wanted.values()) and wanted != json.loads((out / _WANTED).read_text()):
+        problem = f"'{out.name}' holds a benchmark of other scans"
+        raise InputError(problem, "Give another folder, or only the folder to resume it")
     request = RunRequest(
         bids,
         derivatives,
@@ -105,23 +113,28 @@ def _write_dataset(
         raise InputError("--rescan and --inject need scans", "Give their folder with --scans")
     if not (rescan or inject or drift):
         raise InputError("there is nothing to do", "Give --rescan, --inject or --drift")
-    folder = scans or Path()
-    say("Making the scans")
-    pairs = []
-    for name in [*inject, *(name for text in rescan for name in text.split(":"))]:
+    folder, pairs = scans or Path(), [_pair(text) for text in rescan]
+    for names in (inject, [first for first, _ in pairs], drift):
+        twice = sorted({str(name) for name in names if list(names).count(name) > 1})
+        if twice:
+            raise InputError(f"{', '.join(twice)} is given twice", "Name every scan once")
+    for name in [*inject, *(name for pair in pairs for name in pair)]:
         if not (name.isascii() and name.isalnum()):
             problem = f"'{name}' cannot be a participant label"
             raise InputError(problem, "Name scans by letters and digits, pairs FIRST:SECOND")
-    for text in rescan:
-        first, colon, second = text.partition(":")
-        if not (colon and first and second):
-            raise InputError(f"'{text}' is no pair", "Write FIRST:SECOND")
-        pairs.append((first, second))
+    say("Making the scans")
     expected = write_rescans(bids, folder, pairs)
     manual = manual_volumes(folder, pairs)
     expected += write_injected(bids, folder, inject)
     expected += write_drifts(bids, drift)
     write_expected(bids, expected, manual)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    first, colon, second = text.partition(":")
+    if not (colon and first and second):
+        raise InputError(f"'{text}' is no pair", "Write FIRST:SECOND")
+    return first, second
 
 
 def _measured(out: Path, expected: Sequence[Expected]) -> dict[PairKey, dict[str, float]]:

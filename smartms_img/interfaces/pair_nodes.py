@@ -12,6 +12,7 @@ from smartms_img.interfaces.arrays import get, get_arrays, put, put_arrays
 from smartms_img.interfaces.base import SimpleInterface
 from smartms_img.interfaces.session_files import SessionFiles
 from smartms_img.mri.brain import dilate, erode
+from smartms_img.mri.deformation import half_jacobians, warp
 from smartms_img.mri.geometry import (
     common_grid,
     downsample,
@@ -21,7 +22,7 @@ from smartms_img.mri.geometry import (
 )
 from smartms_img.mri.intensity import equal_level
 from smartms_img.mri.lesion_change import ChangeRule, Visit, classify_change, signal_change_z
-from smartms_img.mri.longitudinal import half_jacobians, register_visits, warp
+from smartms_img.mri.longitudinal import register_visits
 from smartms_img.mri.pair_space import grid_spacing_mm, metric_mask
 from smartms_img.mri.skull_scale import ScaleChange, half_scales, scale_change, skull_ring
 from smartms_img.mri.spaces import centre_alignment, on_grid
@@ -239,16 +240,18 @@ class Deformation(SimpleInterface):
             for name, order in _AT_MIDPOINT.items()
             if f"{name}_{visit}" in both
         }
-        gain = np.exp(0.5 * found.log_ratio)
-        middle["t1w_base"] *= gain
-        middle["t1w_follow"] /= gain
+        middle["t1w_base"], middle["t1w_follow"] = found.match(
+            middle["t1w_base"], middle["t1w_follow"]
+        )
+        rigid_base, rigid_follow = found.match(both["t1w_base"], both["t1w_follow"])
         earlier, later = half_jacobians(displacement, spacing)
         self._results["middle"] = put_arrays(
             folder / "middle.npz",
             displacement=displacement,
             jacobian_base=earlier,
             jacobian_follow=later,
-            gain=gain,
+            rigid_base=rigid_base,
+            rigid_follow=rigid_follow,
             **middle,
         )
         log_jacobian = where.like(np.log(np.maximum(later, 1e-3) / np.maximum(earlier, 1e-3)))

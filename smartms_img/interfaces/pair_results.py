@@ -115,9 +115,7 @@ class MeasurePair(SimpleInterface):
         return [
             check(
                 "same_head_correlation",
-                similarity_in_mask(
-                    both["t1w_base"] * middle["gain"], both["t1w_follow"] / middle["gain"], inside
-                ),
+                similarity_in_mask(middle["rigid_base"], middle["rigid_follow"], inside),
                 at_least=limits.min_same_head_correlation,
             ),
             check(

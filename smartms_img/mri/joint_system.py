@@ -1,7 +1,8 @@
-"""One Gauss-Newton step of displacement and signal ratio together, solved at the nodes."""
+"""One Gauss-Newton step of displacement and signal together, solved at the nodes."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,41 +21,60 @@ _SOLVED = 1e-6
 PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 
 
-class JointSystem:
-    """The normal equations of displacement nodes ``x`` and log-ratio coefficients ``c``.
+@dataclass(frozen=True)
+class Products:
+    """Weighted products of slope, mean signal and tones over the voxels, at the nodes.
 
-    The residual changes by ``slope . x - mean * expand(c)``; the prior acts on ``x``. Products
+    Attributes
+    ----------
+    tensor : ndarray, shape (i, j, k, 6)
+        Slopes with slopes, in the order of ``PAIRS``.
+    mean_slope : ndarray, shape (i, j, k, 3)
+        Mean signal with slopes.
+    mean_mean : ndarray, shape (i, j, k)
+        Mean signal with itself.
+    tone_slope : ndarray, shape (i, j, k, 3, t)
+        Tones with slopes.
+    tone_mean : ndarray, shape (i, j, k, t)
+        Tones with the mean signal.
+    tone_tone : ndarray, shape (t, t)
+        Tones with tones, over all nodes.
+    """
+
+    tensor: Array
+    mean_slope: Array
+    mean_mean: Array
+    tone_slope: Array
+    tone_mean: Array
+    tone_tone: NDArray[np.float64]
+
+
+class JointSystem:
+    """The normal equations of displacement nodes ``x`` and signal coefficients ``c``.
+
+    ``c`` holds the coefficients of the log-ratio, then those of the tones ``t``. The residual
+    changes by ``slope . x - mean * expand(c) - tones . t``; the prior acts on ``x``. Products
     over voxels are lumped at the nodes, which changes the way to the solution and not the
     solution. The preconditioner of ``x`` adds the mean data weight to the prior, both diagonal
-    in the cosine basis; that of ``c`` is its own block, from a thinned grid.
+    in the cosine basis; log-ratio, from a thinned grid, and tones have blocks of their own.
 
     Parameters
     ----------
-    tensor : ndarray, shape (i, j, k, 6)
-        Weighted products of slopes at the nodes, in the order of ``PAIRS``.
-    coupling : ndarray, shape (i, j, k, 3)
-        Weighted mean signal times slope.
-    square : ndarray, shape (i, j, k)
-        Weighted square of the mean signal.
+    products : Products
+        What the voxels say.
     prior : ndarray, shape (i, j, k)
         Eigenvalues of the prior in the cosine basis.
     bases : list of ndarray
         Cosines along each axis of the nodes.
     """
 
-    def __init__(
-        self,
-        tensor: Array,
-        coupling: Array,
-        square: Array,
-        prior: Array,
-        bases: list[NDArray[np.float64]],
-    ) -> None:
-        self._tensor, self._coupling, self._square = tensor, coupling, square
-        self._bases = bases
-        self._data = np.float32(tensor[..., :3].mean() + 1e-6)
+    def __init__(self, products: Products, prior: Array, bases: list[NDArray[np.float64]]) -> None:
+        self._products, self._bases = products, bases
+        self._data = np.float32(products.tensor[..., :3].mean() + 1e-6)
         self._inverse = 1.0 / (prior + self._data)
-        self._block = cho_factor(_thinned_block(square, bases))
+        self._ratio_block = cho_factor(_thinned_block(products.mean_mean, bases))
+        tones = products.tone_tone
+        self._tone_block = cho_factor(tones + RIDGE * np.eye(len(tones)))
 
     def solve(
         self, target: Array, target_c: NDArray[np.float64], steps: int
@@ -88,21 +108,39 @@ class JointSystem:
         return x, c
 
     def _data_image(self, p: Array, pc: NDArray[np.float64]) -> tuple[Array, NDArray[np.float64]]:
-        ratio = expand(pc, self._bases)
-        image = -self._coupling * ratio[..., None]
+        own = self._products
+        coefficients, tones = split_signal(pc, self._bases)
+        ratio = expand(coefficients, self._bases)
+        image = -own.mean_slope * ratio[..., None] - own.tone_slope @ tones.astype(np.float32)
         for entry, (i, j) in enumerate(PAIRS):
-            image[..., i] += self._tensor[..., entry] * p[..., j]
+            image[..., i] += own.tensor[..., entry] * p[..., j]
             if i != j:
-                image[..., j] += self._tensor[..., entry] * p[..., i]
-        along = self._square * ratio - (self._coupling * p).sum(axis=-1)
-        return image, project(along, self._bases) + RIDGE * pc
+                image[..., j] += own.tensor[..., entry] * p[..., i]
+        along = own.mean_mean * ratio - (own.mean_slope * p).sum(axis=-1)
+        along += own.tone_mean @ tones.astype(np.float32)
+        image_t = own.tone_tone @ tones
+        image_t += ratio.ravel() @ own.tone_mean.reshape(-1, len(tones))
+        image_t -= p.ravel() @ own.tone_slope.reshape(-1, len(tones))
+        return image, np.append(project(along, self._bases), image_t) + RIDGE * pc
 
     def _precondition(
         self, r: Array, rc: NDArray[np.float64]
     ) -> tuple[Array, NDArray[np.float64]]:
-        return apply_spectrum(self._inverse, r), cho_solve(self._block, rc.ravel()).reshape(
-            rc.shape
+        coefficients, tones = split_signal(rc, self._bases)
+        ratio = cho_solve(self._ratio_block, coefficients.ravel())
+        return (
+            apply_spectrum(self._inverse, r),
+            np.append(ratio, cho_solve(self._tone_block, tones)),
         )
+
+
+def split_signal(
+    coefficients: NDArray[np.float64], bases: list[NDArray[np.float64]]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the coefficients of the log-ratio, one for each product of cosines, and of tones."""
+    counts = [basis.shape[1] for basis in bases]
+    size = int(np.prod(counts))
+    return coefficients[:size].reshape(counts), coefficients[size:]
 
 
 def _dot(first: NDArray[Any], second: NDArray[Any]) -> float:

@@ -14,14 +14,20 @@ the same tissue. Exchanging the images exchanges the sign of ``u``.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from smartms_img.mri.cosines import cosine_count, cosines, expand, project
-from smartms_img.mri.joint_system import PAIRS, RIDGE, JointSystem, apply_spectrum
+from smartms_img.mri.joint_system import (
+    PAIRS,
+    RIDGE,
+    JointSystem,
+    Products,
+    apply_spectrum,
+    split_signal,
+)
 from smartms_img.mri.spline_grid import SplineGrid
 
 Array = NDArray[np.float32]
@@ -57,6 +63,8 @@ class Level:
 STIFFNESS = Stiffness()
 LEVELS = (Level(4.0, 4.0, 3, 30), Level(2.0, 2.0, 4, 40), Level(1.0, 2.0, 4, 60))
 _CUTOFF_MM = 80.0
+# Three tissues have three signals; a gain moves them together, these two apart.
+_TONES = 2
 
 
 @dataclass(frozen=True)
@@ -69,10 +77,18 @@ class Registration:
         ``u`` in mm along the axes of the grid.
     log_ratio : ndarray of float32, shape (i, j, k)
         Logarithm of the later over the earlier signal of the same tissue: gain and bias fields.
+    tones : tuple of float
+        Difference of contrast, later less earlier: its constant, and what goes with the square
+        of the signal.
     """
 
     displacement: Array
     log_ratio: Array
+    tones: tuple[float, ...]
+
+    def match(self, earlier: Array, later: Array) -> tuple[Array, Array]:
+        """Return what both visits show at the midpoint with the signal of their mean."""
+        return _matched(earlier, later, self.log_ratio, np.array(self.tones))
 
 
 def register_visits(
@@ -84,15 +100,18 @@ def register_visits(
     stiffness: Stiffness = STIFFNESS,
     levels: tuple[Level, ...] = LEVELS,
 ) -> Registration:
-    """Estimate the displacement and the smooth ratio of signal between two visits, jointly.
+    """Estimate the displacement and the change of signal between two visits, jointly.
 
-    A tenth of a per cent of gain that is left over moves every edge, so gain and displacement are
-    unknowns of one system: where tissue is uniform only gain can explain a difference.
+    A tenth of a per cent of gain that is left over moves every edge, so signal and displacement
+    are unknowns of one system: where tissue is uniform only signal can explain a difference.
+    The signal may change by a smooth ratio (gain, bias fields) and by a curve of its own value
+    (contrast: cerebrospinal fluid a little darker than at the earlier visit looks like larger
+    ventricles).
 
     Parameters
     ----------
     earlier, later : ndarray, shape (i, j, k)
-        Images of nearly equal contrast on one isotropic grid.
+        Images of nearly equal contrast on one isotropic grid, tissue about 1.
     weight : ndarray, shape (i, j, k)
         0 to 1: where the images may be compared.
     spacing_mm : float
@@ -103,7 +122,7 @@ def register_visits(
         Resolutions, coarse to fine.
     """
     counts = [cosine_count(size, spacing_mm, _CUTOFF_MM) for size in earlier.shape]
-    coefficients = np.zeros(counts)
+    coefficients = np.zeros(int(np.prod(counts)) + _TONES)
     before: SplineGrid | None = None
     nodes = np.zeros(0, dtype=np.float32)
     for level in levels:
@@ -119,41 +138,11 @@ def register_visits(
         before = grid
     assert before is not None  # noqa: S101 - there is at least one level
     last = SplineGrid(earlier.shape, before.nodes)
-    ratio = expand(
-        coefficients, [cosines(n, c) for n, c in zip(before.nodes, counts, strict=True)]
+    bases = [cosines(n, count) for n, count in zip(before.nodes, counts, strict=True)]
+    ratio, tones = split_signal(coefficients, bases)
+    return Registration(
+        last.expand(nodes), last.expand(expand(ratio, bases)), tuple(tones.tolist())
     )
-    return Registration(last.expand(nodes), last.expand(ratio))
-
-
-def half_jacobians(displacement: Array, spacing_mm: float) -> tuple[Array, Array]:
-    """Return the volume of either visit's tissue relative to the midpoint.
-
-    Returns
-    -------
-    earlier, later : ndarray, shape (i, j, k)
-        ``det(I - Du/2)`` and ``det(I + Du/2)``; their ratio is later over earlier volume.
-    """
-    gradient = np.empty((*displacement.shape, 3), dtype=np.float32)
-    for component in range(3):
-        for axis in range(3):
-            gradient[..., component, axis] = np.gradient(
-                displacement[..., component], spacing_mm, axis=axis
-            )
-    identity = np.eye(3, dtype=np.float32)
-    return (
-        np.linalg.det(identity - 0.5 * gradient),
-        np.linalg.det(identity + 0.5 * gradient),
-    )
-
-
-def warp(
-    image: NDArray[Any], displacement: Array, spacing_mm: float, share: float, order: int = 3
-) -> NDArray[Any]:
-    """Sample an image at ``x + share * u`` by splines; beyond the grid its edge goes on."""
-    index = np.indices(image.shape, dtype=np.float32)
-    for axis in range(3):
-        index[axis] += share * displacement[..., axis] / spacing_mm
-    return ndimage.map_coordinates(image, index, order=order, mode="nearest")
 
 
 class _Step:
@@ -189,10 +178,8 @@ class _Step:
     def solve(
         self, u: Array, coefficients: NDArray[np.float64], steps: int
     ) -> tuple[Array, NDArray[np.float64]]:
-        """Return the increments of displacement nodes and log-ratio coefficients."""
-        half = 0.5 * self._grid.expand(u)[self._sampled] / self._spacing_mm
-        gain = np.exp(0.5 * self._grid.expand(expand(coefficients, self._bases))[self._sampled])
-        a, b = self._sample(0, -half) * gain, self._sample(1, half) / gain
+        """Return the increments of displacement nodes and signal coefficients."""
+        a, b = self._moved(u, coefficients)
         # Slopes of the moved images: noise of a slope at another place than its signal would be
         # correlated with the residual, and pull displacements to zero.
         middle = self._spread(0.5 * (a + b), self._sampled)
@@ -203,16 +190,29 @@ class _Step:
         scale = self._weight / _noise_variance(difference, self._weight)
         pull = scale * difference
         target = -self._gather(pull[:, None] * slope) - apply_spectrum(self._prior, u)
-        target_c = project(self._gather(pull * mean), self._bases) - RIDGE * coefficients
+        tones = _tones(mean)
+        pull_c = np.append(project(self._gather(pull * mean), self._bases), _sums(tones, pull))
+        system = JointSystem(self._products(slope, mean, tones, scale), self._prior, self._bases)
+        return system.solve(target, pull_c - RIDGE * coefficients, steps)
+
+    def _moved(self, u: Array, coefficients: NDArray[np.float64]) -> tuple[Array, Array]:
+        """Return the signal of either visit at the midpoint, matched to that of the other."""
+        log_ratio, tone = split_signal(coefficients, self._bases)
+        half = 0.5 * self._grid.expand(u)[self._sampled] / self._spacing_mm
+        ratio = self._grid.expand(expand(log_ratio, self._bases))[self._sampled]
+        return _matched(self._sample(0, -half), self._sample(1, half), ratio, tone)
+
+    def _products(self, slope: Array, mean: Array, tones: Array, scale: Array) -> Products:
         pairs = np.stack([slope[:, i] * slope[:, j] for i, j in PAIRS], axis=1)
-        system = JointSystem(
+        weighted = scale[:, None] * tones
+        return Products(
             self._gather(scale[:, None] * pairs),
             self._gather((scale * mean)[:, None] * slope),
             self._gather(scale * mean**2),
-            self._prior,
-            self._bases,
+            np.stack([self._gather(tone[:, None] * slope) for tone in weighted.T], axis=-1),
+            self._gather(weighted * mean[:, None]),
+            np.stack([_sums(tones, tone) for tone in weighted.T]),
         )
-        return system.solve(target, target_c, steps)
 
     def _sample(self, number: int, shift: Array) -> Array:
         """Return the signal of an image where its voxels have moved to."""
@@ -229,6 +229,24 @@ class _Step:
     def _gather(self, values: Array) -> Array:
         """Return what the nodes take from the compared voxels."""
         return self._grid.gather(self._spread(values, self._where))
+
+
+def _matched(
+    earlier: Array, later: Array, log_ratio: Array, tones: NDArray[np.float64]
+) -> tuple[Array, Array]:
+    gain = np.exp(0.5 * log_ratio)
+    a, b = earlier * gain, later / gain
+    half = 0.5 * tones.astype(np.float32)
+    return a + _tones(a) @ half, b - _tones(b) @ half
+
+
+def _tones(signal: Array) -> Array:
+    """Return the curves of signal that a difference of contrast is made of, shape (..., 2)."""
+    return np.stack([np.ones_like(signal), signal**2], axis=-1)
+
+
+def _sums(columns: Array, weight: Array) -> NDArray[np.float64]:
+    return np.asarray(columns.T.astype(np.float64) @ weight.astype(np.float64))
 
 
 def _noise_variance(difference: Array, weight: Array) -> np.float32:

@@ -3,6 +3,7 @@
 A real T1w, freed of its noise, is sampled once for each visit: at the baseline in a new position,
 at the follow-up through the inverse of a known deformation and in another one. Then it gets a
 new bias field, gain and noise. No visit is a resampled copy of the other, and no noise is shared.
+Each visit of a skull-stripped scan has an edge of its own, as each has a mask of its own.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ Mask = NDArray[np.bool_]
 Kind = Literal["whole", "cortical", "ventricular", "thalamic"]
 
 _BIAS_KNOTS = 4
+# The edge of a mask wanders over about 2 cm.
+_EDGE_KNOTS = 9
 _ROOM_MM = 12.0
 
 
@@ -71,12 +74,15 @@ class Acquisition:
         SD relative to bright tissue, Rician.
     bias : float
         Largest logarithm of the bias field.
+    edge_mm : float
+        Where the scan is skull-stripped: how deep the edge of this visit's mask may cut, at most.
     """
 
     degrees: float = 2.0
     shift_mm: float = 2.0
     noise: float = 0.02
     bias: float = 0.06
+    edge_mm: float = 1.5
 
 
 def growth_field(kind: Kind, anatomy: Anatomy, percent: float, rng: np.random.Generator) -> Field:
@@ -156,13 +162,15 @@ def acquire(
         target, steps = points, 6
         for _ in range(steps):
             points = target - (move(field, points) - points)
-    inside = ndimage.map_coordinates((image.data > 0).astype(np.float32), points, order=1) > 0.5
+    depth = ndimage.distance_transform_edt(ndimage.binary_fill_holes(image.data > 0)) - 0.5
+    inside = ndimage.map_coordinates(depth.astype(np.float32), points, order=1).reshape(shape)
+    inside = inside > settings.edge_mm * np.abs(_smooth_noise(shape, rng, _EDGE_KNOTS))
     signal = ndimage.map_coordinates(image.data.astype(np.float32), points, order=5)
     signal = np.maximum(signal, 0.0).reshape(shape) * rng.uniform(0.8, 1.25)
     signal *= np.exp(settings.bias * _smooth_noise(shape, rng))
-    sd = settings.noise * np.percentile(signal[inside.reshape(shape)], 95)
+    sd = settings.noise * np.percentile(signal[inside], 95)
     noisy = np.hypot(signal + sd * rng.normal(size=shape), sd * rng.normal(size=shape))
-    return Volume((noisy * inside.reshape(shape)).astype(np.float32), image.affine)
+    return Volume((noisy * inside).astype(np.float32), image.affine)
 
 
 def _change_percent(field: Field, mask: Mask) -> float:
@@ -174,10 +182,12 @@ def _change_percent(field: Field, mask: Mask) -> float:
     return 100.0 * float(np.linalg.det(gradient.astype(np.float64)).mean() - 1.0)
 
 
-def _smooth_noise(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return a smooth random field between -1 and 1."""
-    knots = rng.normal(size=(_BIAS_KNOTS,) * 3)
+def _smooth_noise(
+    shape: tuple[int, ...], rng: np.random.Generator, count: int = _BIAS_KNOTS
+) -> NDArray[np.float32]:
+    """Return a smooth random field between -1 and 1, of ``count`` random values along an axis."""
+    knots = rng.normal(size=(count,) * 3)
     field = ndimage.zoom(
-        knots, [n / _BIAS_KNOTS for n in shape], order=3, mode="nearest", grid_mode=True
+        knots, [n / count for n in shape], order=3, mode="nearest", grid_mode=True
     )
     return (field / np.abs(field).max()).astype(np.float32)

@@ -5,14 +5,8 @@ import pytest
 from mri_shapes import centred, ellipsoid, points, worst
 
 from smartms_img.mri.atrophy import volume_changes
-from smartms_img.mri.longitudinal import (
-    Stiffness,
-    _prior,
-    _sample,
-    half_jacobians,
-    register_visits,
-    warp,
-)
+from smartms_img.mri.deformation import half_jacobians, warp
+from smartms_img.mri.longitudinal import Stiffness, _prior, _sample, register_visits
 
 SPACING_MM = 2.0
 GRID = centred((40, 44, 36), SPACING_MM)
@@ -172,6 +166,25 @@ def test_gain_and_bias_are_no_change_of_volume(slope_per_mm):
     inner = ellipsoid(BALL_GRID, (12, 12, 12))
     assert worst(found.log_ratio[inner], log_ratio[inner]) < 0.01
     assert ball_change_percent(found) == pytest.approx(-1.0, rel=0.15)
+
+
+@pytest.mark.parametrize("percent", [0.0, -1.0])
+def test_another_contrast_is_no_change_of_volume(percent):
+    """Later, fluid of 0.2 is darker by 0.01, and white matter of 1.0 brighter by 0.01."""
+    earlier, later = visits(tissue, scaling(percent), BALL_XYZ)
+    brighter = later - 0.0108 + 0.0208 * later**2
+    found = register_ball(noisy([earlier, brighter], 0.01))
+    assert found.tones == pytest.approx((-0.0108, 0.0208), abs=0.004)
+    assert ball_change_percent(found) == pytest.approx(percent, abs=0.1)
+
+
+def test_matched_visits_have_one_signal():
+    still = tissue(BALL_XYZ)
+    earlier, later = noisy([still, 1.03 * still - 0.01 + 0.01 * still**2], 0.01)
+    matched = register_ball([earlier, later]).match(earlier, later)
+    for level in (0.2, 0.7, 1.0):
+        alike = np.abs(still - level) < 0.05
+        assert matched[0][alike].mean() == pytest.approx(matched[1][alike].mean(), abs=0.002)
 
 
 def test_half_jacobians_of_a_linear_field():
