@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from smartms_img.mri.lesions import CONNECTIVITY_26, drop_small
 from smartms_img.mri.session_measures import Value
+from smartms_img.robust import robust_sd
 
 Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -71,7 +72,7 @@ def signal_change_z(earlier: Array, later: Array, normal: Mask) -> Array:
     a, b = _standard(earlier, normal), _standard(later, normal)
     difference = ndimage.gaussian_filter(b - a, 0.7)
     centre = np.median(difference[normal])
-    spread = 1.4826 * np.median(np.abs(difference[normal] - centre)) + 1e-6
+    spread = robust_sd(difference[normal]) + 1e-6
     return ((difference - centre) / spread).astype(np.float32)
 
 
@@ -159,5 +160,5 @@ def change_values(
 def _standard(flair: Array, normal: Mask) -> Array:
     values = flair[normal]
     centre = np.median(values)
-    spread = 1.4826 * np.median(np.abs(values - centre)) + 1e-6
+    spread = robust_sd(values) + 1e-6
     return ((flair - centre) / spread).astype(np.float32)

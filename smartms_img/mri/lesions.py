@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from smartms_img.mri.atlas import Region
 from smartms_img.mri.tissue import Tissue
+from smartms_img.robust import robust_sd
 from smartms_img.volume import Volume
 
 Mask = NDArray[np.bool_]
@@ -53,7 +54,7 @@ def flair_evidence(
     """
     grey = flair.data[(tissue.grey > 0.7) & (flair.data > 0)]
     centre = float(np.median(grey))
-    spread = float(1.4826 * np.median(np.abs(grey - centre))) + 1e-6
+    spread = robust_sd(grey) + 1e-6
     z = ((flair.data - centre) / spread).astype(np.float32)
     slope = 2.0
     signal = 1.0 / (1.0 + np.exp(-np.clip(slope * (z - threshold_z), -30, 30)))

@@ -29,6 +29,7 @@ from smartms_img.mri.joint_system import (
     split_signal,
 )
 from smartms_img.mri.spline_grid import SplineGrid
+from smartms_img.robust import robust_sd
 
 Array = NDArray[np.float32]
 
@@ -250,9 +251,7 @@ def _sums(columns: Array, weight: Array) -> NDArray[np.float64]:
 
 
 def _noise_variance(difference: Array, weight: Array) -> np.float32:
-    inside = difference[weight > 0.5]
-    centre = np.median(inside)
-    return np.float32((1.4826 * np.median(np.abs(inside - centre))) ** 2 + 1e-12)
+    return np.float32(robust_sd(difference[weight > 0.5]) ** 2 + 1e-12)
 
 
 def _prior(shape: tuple[int, ...], spacing_mm: NDArray[np.float64], stiffness: Stiffness) -> Array:

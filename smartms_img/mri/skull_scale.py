@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from smartms_img.mri.brain import dilate
+from smartms_img.robust import robust_sd
 from smartms_img.volume import Matrix
 
 Array = NDArray[np.float32]
@@ -173,6 +174,6 @@ def _quadratics(points: Points) -> Points:
 
 def _robust_weight(residual: Points) -> Points:
     """Return Cauchy's weights: what moved on its own, as skin does, counts little."""
-    noise = 1.4826 * np.median(np.abs(residual - np.median(residual))) + 1e-9
+    noise = robust_sd(residual) + 1e-9
     weight: Points = 1.0 / (1.0 + (residual / (_CAUCHY * noise)) ** 2) / noise**2
     return weight

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from smartms_img.mri.atlas import Region
+from smartms_img.robust import robust_sd
 from smartms_img.volume import Volume
 
 Array = NDArray[np.float32]
@@ -79,7 +80,7 @@ def fill_lesions(
     if everywhere.size == 0:
         return t1.data.astype(np.float32)
     mean = np.where(weight > 1e-4, mean, np.median(everywhere))
-    spread = 1.4826 * np.median(np.abs(everywhere - np.median(everywhere)))
+    spread = robust_sd(everywhere)
     noise = np.random.default_rng(seed).normal(0.0, 0.5 * spread, int(lesions.sum()))
     filled = t1.data.astype(np.float32).copy()
     filled[lesions] = mean[lesions] + noise

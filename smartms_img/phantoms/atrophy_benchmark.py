@@ -26,6 +26,7 @@ from smartms_img.phantoms.injection import (
     true_changes,
 )
 from smartms_img.phantoms.lesions import LesionFate
+from smartms_img.robust import robust_sd
 from smartms_img.volume import Volume
 
 _DAYS_APART = 10
@@ -238,7 +239,7 @@ def _denoised(scan: Volume) -> Volume:
     inside = ndimage.binary_erosion(scan.data > 0)
     # A voxel less the mean of its six neighbours: noise remains, and edges are the few.
     rough = ndimage.laplace(scan.data.astype(np.float32))[inside] / 6.0
-    sigma = 1.4826 * float(np.median(np.abs(rough - np.median(rough)))) / np.sqrt(7.0 / 6.0)
+    sigma = robust_sd(rough) / np.sqrt(7.0 / 6.0)
     clean = denoise_nl_means(
         scan.data, patch_size=3, patch_distance=3, h=0.8 * sigma, sigma=sigma, fast_mode=True
     )
