@@ -5,13 +5,18 @@ from __future__ import annotations
 from nipype import Node, Workflow
 from nipype.interfaces.utility import IdentityInterface
 
-from smartms_img.config import MriConfig, MriQcConfig
+from smartms_img.config import LesionConfig, MriConfig, MriQcConfig
 from smartms_img.execution.units import Unit, UnitContext
 from smartms_img.interfaces.anatomy import AlignContrast, ExtractBrain, LoadScan, RegisterTemplate
-from smartms_img.interfaces.lesion_nodes import FillLesions, SegmentLesions, SegmentTissue
+from smartms_img.interfaces.lesion_nodes import (
+    FillLesions,
+    ReadLesions,
+    SegmentLesions,
+    SegmentTissue,
+)
 from smartms_img.interfaces.session_results import MeasureSession, StoreSession
 from smartms_img.interfaces.snapshots import SessionSnapshots
-from smartms_img.io.bids import is_contrast
+from smartms_img.io.bids import is_contrast, is_lesion_mask
 from smartms_img.io.layout import session_stem
 from smartms_img.naming import Contrast
 
@@ -47,11 +52,16 @@ def init_session_wf(unit: Unit, context: UnitContext) -> Workflow:
         for contrast in (Contrast.T1W, Contrast.FLAIR)
         if (file := _raw(unit, contrast))
     }
+    mask = next((file for file in unit.inputs if is_lesion_mask(file)), "")
     workflow = Workflow(name=f"session_{unit.subject}_{unit.session}", base_dir=context.work)
-    make_core = init_lesion_wf if Contrast.FLAIR in raw else init_anatomy_wf
-    core = make_core(config, name="core")
+    if Contrast.FLAIR in raw:
+        mask_file = str(context.bids / mask) if mask else ""
+        core = init_lesion_wf(config, mask_file, name="core")
+    else:
+        core = init_anatomy_wf(config, name="core")
     common = {"staging": str(context.staging), "stem": stem}
-    results = _result_nodes(common, unit, config, context.config.qc.mri, list(raw.values()))
+    sources = [*raw.values(), *filter(None, [mask])]
+    results = _result_nodes(common, unit, config, context.config.qc.mri, sources)
     made = core.get_node("outputnode").inputs.copyable_trait_names()
     for contrast, file in raw.items():
         load = Node(
@@ -107,8 +117,17 @@ def init_anatomy_wf(config: MriConfig, *, name: str) -> Workflow:
     return workflow
 
 
-def init_lesion_wf(config: MriConfig, *, name: str) -> Workflow:
+def init_lesion_wf(config: MriConfig, mask_file: str = "", *, name: str) -> Workflow:
     """Build the part that needs no names: from a validated T1w and FLAIR to tissue and lesions.
+
+    Parameters
+    ----------
+    config : MriConfig
+        Method.
+    mask_file : str
+        Lesion mask that takes the place of the built-in segmentation; empty for none.
+    name : str
+        Name of the workflow.
 
     Inputs
     ------
@@ -129,12 +148,14 @@ def init_lesion_wf(config: MriConfig, *, name: str) -> Workflow:
     first_tissue = Node(
         SegmentTissue(seed=config.seed, spacing_mm=FIRST_TISSUE_MM), name="first_tissue"
     )
-    lesions = Node(
-        SegmentLesions(
+    make_lesions = (
+        ReadLesions(mask_file=mask_file, masks=config.lesions.masks)
+        if mask_file
+        else SegmentLesions(
             threshold_z=config.lesions.flair_z, min_volume_mm3=config.lesions.min_volume_mm3
-        ),
-        name="lesions",
+        )
     )
+    lesions = Node(make_lesions, name="lesions")
     fill = Node(FillLesions(seed=config.seed), name="fill")
     anatomy = [("t1w", "t1w"), ("brain_mask", "brain_mask")]
     found = [("lesions", "lesions"), ("evidence", "evidence"), ("context", "context")]
@@ -197,6 +218,7 @@ def _result_nodes(
             session=unit.session,
             sources=sources,
             min_volume_mm3=config.lesions.min_volume_mm3,
+            lesion_rule=lesion_source(config.lesions),
             thresholds=thresholds,
         ),
         name="measure",
@@ -204,6 +226,11 @@ def _result_nodes(
     store = Node(StoreSession(**common, seed=config.seed, sources=sources), name="store")
     draw = Node(SessionSnapshots(**common, unit=unit.id), name="draw")
     return [measure, store, draw]
+
+
+def lesion_source(config: LesionConfig) -> str:
+    """Return what METHOD says of lesions: where masks from elsewhere come from."""
+    return f"lesion masks of {config.masks}" if config.masks else ""
 
 
 def _raw(unit: Unit, contrast: Contrast) -> str:

@@ -15,6 +15,12 @@ _LARGEST_SEED = 2**31 - 1
 class LesionConfig(Frozen):
     """Lesion segmentation and change."""
 
+    masks: str = Field(
+        "",
+        pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]*)?$",
+        description="folder below derivatives/ whose label-lesion_mask images take the place of "
+        "the built-in segmentation; empty: built in",
+    )
     min_volume_mm3: Positive = Field(
         14.0, description="volume of the smallest lesion, mm3: a 3 mm sphere has 14 mm3"
     )

@@ -31,6 +31,7 @@ class _Visit:
     mri: dict[Contrast, ImageFile] = field(default_factory=dict)
     oct: dict[tuple[Eye, OctScanKind], ImageFile] = field(default_factory=dict)
     problems: list[ImageFile] = field(default_factory=list)
+    lesion_masks: tuple[str, ...] = ()
 
 
 def build_plan(index: DatasetIndex, config: StudyConfig, subjects: Iterable[str]) -> list[Unit]:
@@ -57,6 +58,8 @@ def build_plan(index: DatasetIndex, config: StudyConfig, subjects: Iterable[str]
     }
     for file in index.files:
         _place(visits[file.subject, file.session], file)
+    for place, masks in index.lesion_masks.items():
+        visits[place].lesion_masks = masks
     units: list[Unit] = []
     for subject in subjects:
         own = {session: visit for (name, session), visit in visits.items() if name == subject}
@@ -97,13 +100,22 @@ class _SubjectPlan:
         if visit is None:
             reason, inputs, runnable = f"no session {label}", [], False
         else:
-            reason = "; ".join(
+            reasons = [
                 _why_absent(str(contrast), visit, [contrast, None])
                 for contrast in SESSION_CONTRASTS
                 if contrast not in visit.mri
-            )
+            ]
             present = [contrast for contrast in SESSION_CONTRASTS if contrast in visit.mri]
+            masks = self._config.mri.lesions.masks
+            if masks and Contrast.FLAIR in present and len(visit.lesion_masks) != 1:
+                # Without its lesions a FLAIR says nothing; ours must not stand in for theirs.
+                present.remove(Contrast.FLAIR)
+                many = len(visit.lesion_masks)
+                reasons.append(f"{many or 'no'} lesion mask{'s' * (many > 1)} of {masks}")
             inputs = [visit.mri[contrast].path for contrast in present]
+            if Contrast.FLAIR in present:
+                inputs += visit.lesion_masks
+            reason = "; ".join(reasons)
             runnable = Contrast.T1W in visit.mri
         unit_id = session_unit(self._subject, label)
         return self._unit(unit_id, UnitKind.SESSION, label, reason, inputs, runnable=runnable)

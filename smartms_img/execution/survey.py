@@ -47,7 +47,8 @@ def survey(bids: Path, config: StudyConfig) -> Survey:
     InputError
         If there is no dataset or no participant in it.
     """
-    index, participants = index_dataset(bids), read_participants(bids)
+    index = index_dataset(bids, config.mri.lesions.masks)
+    participants = read_participants(bids)
     subjects = sorted(index.sessions.keys() | set(participants.labels))
     days = {
         subject: session_days(bids, subject, config.baseline)

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 from nipype.interfaces.base import BaseInterfaceInputSpec, TraitedSpec, traits
 
+from smartms_img.errors import InputError
 from smartms_img.interfaces.ants import tissue_posteriors
 from smartms_img.interfaces.arrays import get, get_arrays, get_mask, put, put_arrays
 from smartms_img.interfaces.base import SimpleInterface
-from smartms_img.mri.geometry import downsample, resample
+from smartms_img.io.nifti import load_mask
+from smartms_img.mri.geometry import downsample, resample, same_grid
 from smartms_img.mri.lesions import flair_evidence, segment_lesions
 from smartms_img.mri.spaces import on_grid
 from smartms_img.mri.tissue import TISSUES, Tissue, fill_lesions, normalise_priors
@@ -52,53 +54,101 @@ class SegmentTissue(SimpleInterface):
         )
 
 
-class _SegmentLesionsInputSpec(BaseInterfaceInputSpec):
+class _LesionsInputSpec(BaseInterfaceInputSpec):
     flair = traits.Str(mandatory=True, desc="bias-corrected FLAIR")
     to_t1w = traits.List(mandatory=True)
     t1w = traits.Str(mandatory=True)
     brain_mask = traits.Str(mandatory=True)
     tissue = traits.Str(mandatory=True)
     maps = traits.Str(mandatory=True)
-    threshold_z = traits.Float(mandatory=True)
-    min_volume_mm3 = traits.Float(mandatory=True)
 
 
-class _SegmentLesionsOutputSpec(TraitedSpec):
+class _LesionsOutputSpec(TraitedSpec):
     lesions = traits.Str(desc="mask on the grid of the FLAIR")
-    evidence = traits.Str(desc="z and probability on the grid of the FLAIR")
+    evidence = traits.Str(desc="probability on the grid of the FLAIR")
     context = traits.Str(desc="brain mask, tissue and regions on the grid of the FLAIR")
     lesions_t1w = traits.Str(desc="mask on the grid of the T1w")
 
 
-class SegmentLesions(SimpleInterface):
-    """Segment lesions on the FLAIR's own grid."""
+class _Lesions(SimpleInterface):
+    """Brings what is known to the FLAIR's own grid, and lesions from there to the T1w."""
 
-    input_spec, output_spec = _SegmentLesionsInputSpec, _SegmentLesionsOutputSpec
+    output_spec = _LesionsOutputSpec
 
     def _compute(self, folder: Path) -> None:
         flair, t1w = get(self.inputs.flair), get(self.inputs.t1w)
         to_t1w = np.array(self.inputs.to_t1w)
         context = _on_flair(self.inputs, flair, t1w, to_t1w)
-        tissue = Tissue(context["csf"], context["grey"], context["white"])
-        mask = context["mask"] > 0.5
-        evidence = flair_evidence(flair, tissue, context["white_prior"], self.inputs.threshold_z)
-        lesions = segment_lesions(
-            evidence,
-            tissue,
-            context["regions"],
-            mask,
-            flair.spacing_mm,
-            threshold_z=self.inputs.threshold_z,
-            min_volume_mm3=self.inputs.min_volume_mm3,
-        )
+        lesions, probability = self._find(flair, context)
         self._results["lesions"] = put(flair.like(lesions), folder / "lesions.nii")
-        self._results["evidence"] = put_arrays(
-            folder / "evidence.npz", z=evidence.z, probability=evidence.probability
-        )
+        self._results["evidence"] = put_arrays(folder / "evidence.npz", probability=probability)
         self._results["context"] = put_arrays(folder / "context.npz", **context)
         placed = Volume(lesions, to_t1w @ flair.affine)
         on_t1w = t1w.like(on_grid(lesions, placed, t1w))
         self._results["lesions_t1w"] = put(on_t1w, folder / "lesions_t1w.nii")
+
+    def _find(
+        self, flair: Volume, context: dict[str, np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return mask and probability of lesions on the grid of the FLAIR."""
+        raise NotImplementedError
+
+
+class _SegmentLesionsInputSpec(_LesionsInputSpec):
+    threshold_z = traits.Float(mandatory=True)
+    min_volume_mm3 = traits.Float(mandatory=True)
+
+
+class SegmentLesions(_Lesions):
+    """Segment lesions."""
+
+    input_spec = _SegmentLesionsInputSpec
+
+    def _find(
+        self, flair: Volume, context: dict[str, np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        tissue = Tissue(context["csf"], context["grey"], context["white"])
+        threshold = self.inputs.threshold_z
+        evidence = flair_evidence(flair, tissue, context["white_prior"], threshold)
+        lesions = segment_lesions(
+            evidence,
+            tissue,
+            context["regions"],
+            context["mask"] > 0.5,
+            flair.spacing_mm,
+            threshold_z=threshold,
+            min_volume_mm3=self.inputs.min_volume_mm3,
+        )
+        return lesions, evidence.probability
+
+
+class _ReadLesionsInputSpec(_LesionsInputSpec):
+    mask_file = traits.Str(mandatory=True, desc="lesion mask on the grid of the FLAIR or the T1w")
+    masks = traits.Str(desc="who made it, for the error message")
+
+
+class ReadLesions(_Lesions):
+    """Take the lesions that somebody else has found."""
+
+    input_spec = _ReadLesionsInputSpec
+
+    def _find(
+        self, flair: Volume, context: dict[str, np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        file, item = Path(self.inputs.mask_file), f"lesion mask of {self.inputs.masks}"
+        found = load_mask(file, item=item)
+        if same_grid(found, flair):
+            lesions = found.data
+        elif same_grid(found, get(self.inputs.t1w)):
+            lesions = resample(found, flair, np.array(self.inputs.to_t1w))
+        else:
+            raise InputError(
+                "lies on neither the grid of the FLAIR nor that of the T1w",
+                "Resample it to one of them",
+                item=item,
+                file=file.name,
+            )
+        return (lesions > 0.5) & (context["mask"] > 0.5), lesions
 
 
 def _on_flair(

@@ -47,6 +47,7 @@ class _MeasureSessionInputSpec(BaseInterfaceInputSpec):
     context = traits.Str()
     similarity = traits.Float(mandatory=True)
     min_volume_mm3 = traits.Float(mandatory=True)
+    lesion_rule = traits.Str("", usedefault=True, desc="where lesion masks come from, for METHOD")
     thresholds = traits.Any(mandatory=True)
 
 
@@ -74,6 +75,7 @@ class MeasureSession(SimpleInterface):
                 visit=self.inputs.session,
                 method_version=_VERSION,
                 sources=sources,
+                rule=self.inputs.lesion_rule,
             )
         write_measures(staging / measures_file(stem), measures)
         write_qc(staging / qc_file(stem), self._checks())

@@ -79,17 +79,27 @@ class DatasetIndex:
         Session labels that have a folder, by subject label; both sorted.
     files : tuple of ImageFile
         Images, sorted by path.
+    lesion_masks : dict of (str, str) to tuple of str
+        Lesion masks from elsewhere by subject and session, sorted paths.
     findings : tuple of Finding
         What is unknown, duplicate or contradictory.
     """
 
     sessions: dict[str, tuple[str, ...]]
     files: tuple[ImageFile, ...]
+    lesion_masks: dict[tuple[str, str], tuple[str, ...]]
     findings: tuple[Finding, ...]
 
 
-def index_dataset(bids: Path) -> DatasetIndex:
+def index_dataset(bids: Path, masks: str = "") -> DatasetIndex:
     """Index a dataset by its folder and file names; no file is opened.
+
+    Parameters
+    ----------
+    bids : Path
+        The dataset.
+    masks : str
+        Folder below ``derivatives`` with lesion masks; empty for none.
 
     Raises
     ------
@@ -101,6 +111,7 @@ def index_dataset(bids: Path) -> DatasetIndex:
     findings = _dataset_findings(bids)
     sessions: dict[str, tuple[str, ...]] = {}
     files: list[ImageFile] = []
+    lesion_masks: dict[tuple[str, str], tuple[str, ...]] = {}
     for subject in _labelled_folders(bids, "sub", PurePosixPath(), findings):
         folder = PurePosixPath(f"sub-{subject}")
         labels = _labelled_folders(bids, "ses", folder, findings)
@@ -109,6 +120,8 @@ def index_dataset(bids: Path) -> DatasetIndex:
         for session in labels:
             files += _anat_files(bids, subject, session)
             files += _oct_files(bids, subject, session)
+            if masks and (found := _lesion_masks(bids, masks, subject, session)):
+                lesion_masks[subject, session] = found
     if any("/oct/" in file.path for file in files):
         findings += _unhidden_oct(bids)
     if not sessions:
@@ -116,7 +129,7 @@ def index_dataset(bids: Path) -> DatasetIndex:
         raise InputError("has no participant", remedy, file=bids.name)
     files = sorted(_mark_duplicates(files), key=lambda file: file.path)
     findings += [_finding(file) for file in files if file.problem]
-    return DatasetIndex(sessions, tuple(files), tuple(findings))
+    return DatasetIndex(sessions, tuple(files), lesion_masks, tuple(findings))
 
 
 def _finding(file: ImageFile) -> Finding:
@@ -235,6 +248,13 @@ def _oct_files(bids: Path, subject: str, session: str) -> list[ImageFile]:
     return files
 
 
+def _lesion_masks(bids: Path, masks: str, subject: str, session: str) -> tuple[str, ...]:
+    folder = f"derivatives/{masks}/sub-{subject}/ses-{session}/anat"
+    return tuple(
+        f"{folder}/{entry.name}" for entry in _entries(bids / folder) if is_lesion_mask(entry.name)
+    )
+
+
 def _oct_problem(eye: str, scan: str, suffix: str, extension: str) -> str:
     if eye not in set(Eye):
         return f"unknown eye '{eye}'" if eye else "unknown eye: no 'eye-' in the name"
@@ -280,6 +300,15 @@ def is_contrast(file: str, contrast: Contrast) -> bool:
     True
     """
     return file.endswith(tuple(f"_{contrast}{extension}" for extension in MRI_EXTENSIONS))
+
+
+def is_lesion_mask(file: str) -> bool:
+    """Tell whether an image is a lesion mask, by its name.
+
+    >>> is_lesion_mask("derivatives/manual/sub-01/ses-M00/anat/sub-01_label-lesion_mask.nii.gz")
+    True
+    """
+    return file.endswith(tuple(f"_label-lesion_mask{extension}" for extension in MRI_EXTENSIONS))
 
 
 def split_extension(name: str) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,22 @@ def load_image(path: Path, *, subject: str = "", session: str = "", item: str = 
         If the file cannot be read in full, is not 3-D, holds values that are not finite, is
         constant, or has an affine that places no voxel.
     """
+    return _load(path, _refuse_useless, subject, session, item)
+
+
+def load_mask(path: Path, *, subject: str = "", session: str = "", item: str = "") -> Volume:
+    """Read a mask as :func:`load_image` does: 1 where it is above one half; it may be empty."""
+    mask = _load(path, _refuse_infinite, subject, session, item)
+    return mask.like((mask.data > 0.5).astype(np.float32))
+
+
+def _load(
+    path: Path,
+    refuse: Callable[[NDArray[np.float32]], None],
+    subject: str,
+    session: str,
+    item: str,
+) -> Volume:
     try:
         _read_to_end(path)
         image = _single(nibabel.load(path))
@@ -52,7 +69,7 @@ def load_image(path: Path, *, subject: str = "", session: str = "", item: str = 
             )
         image = nibabel.as_closest_canonical(image)
         data = np.asarray(image.dataobj, dtype=np.float32)
-        _refuse_useless(data)
+        refuse(data)
     except _UNREADABLE as error:
         problem, remedy = _explain(error)
         raise InputError(problem, remedy, subject, session, item, path.name) from error
@@ -131,9 +148,13 @@ def _placed(affine: NDArray[Any]) -> bool:
     return bool(np.isfinite(affine).all() and abs(np.linalg.det(affine[:3, :3])) > 1e-6)
 
 
-def _refuse_useless(data: NDArray[np.float32]) -> None:
+def _refuse_infinite(data: NDArray[np.float32]) -> None:
     if not np.isfinite(data).all():
         raise _BadContentError("holds values that are not finite", "Convert the scan again")
+
+
+def _refuse_useless(data: NDArray[np.float32]) -> None:
+    _refuse_infinite(data)
     if data.max() == data.min():
         raise _BadContentError(
             "is empty: every voxel has the same value", "Copy or convert the scan again"

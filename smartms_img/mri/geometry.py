@@ -117,6 +117,25 @@ def downsample(volume: Volume, spacing_mm: float) -> Volume:
     return Volume(blocks.mean(axis=(1, 3, 5)), affine)
 
 
+def same_grid(first: Volume, second: Volume, tolerance_mm: float = 0.01) -> bool:
+    """Tell whether the voxels of two images have the same number and place.
+
+    >>> one = Volume(np.zeros((4, 4, 4), dtype=np.float32), np.eye(4))
+    >>> same_grid(one, one), same_grid(one, Volume(one.data, np.diag([1.0, 1.0, 1.1, 1.0])))
+    (True, False)
+    """
+    if first.shape != second.shape:
+        return False
+    corners = np.array(
+        [
+            [*(n * c for n, c in zip(first.shape, corner, strict=True)), 1.0]
+            for corner in np.ndindex(2, 2, 2)
+        ]
+    )
+    apart = corners @ (first.affine - second.affine).T
+    return bool(np.abs(apart).max() < tolerance_mm)
+
+
 def halfway(rigid: Matrix) -> tuple[Matrix, Matrix]:
     """Split a rigid world matrix into two halves that meet in the middle.
 

@@ -3,6 +3,7 @@ from pathlib import Path
 
 from fake_smartms import fake_config, make_dataset
 
+from smartms_img.config import StudyConfig
 from smartms_img.execution.plan_file import read_plan, row_hash, write_plan
 from smartms_img.execution.survey import Survey, survey
 from smartms_img.execution.units import Unit
@@ -49,6 +50,42 @@ def test_without_a_flair_all_runs_but_lesions(tmp_path: Path) -> None:
     assert state["sub-01_ses-M06_mri"] == ("runnable", "no FLAIR")
     assert state["sub-01_ses-M06_ref-M00_pair"] == ("runnable", "M06: no FLAIR")
     assert problems(found, "missing") == ["no FLAIR"]
+
+
+def with_masks(masks: str) -> StudyConfig:
+    config = fake_config()
+    lesions = config.mri.lesions.model_copy(update={"masks": masks})
+    return config.model_copy(update={"mri": config.mri.model_copy(update={"lesions": lesions})})
+
+
+def test_lesion_masks_from_elsewhere_are_inputs(tmp_path: Path) -> None:
+    """At M06 there is none: ours must not stand in for theirs."""
+    bids = make_dataset(tmp_path / "bids", s01={})
+    folder = bids / "derivatives/manual/sub-01/ses-M00/anat"
+    folder.mkdir(parents=True)
+    (folder / "sub-01_ses-M00_label-lesion_mask.nii.gz").touch()
+    (folder / "sub-01_ses-M00_desc-brain_mask.nii.gz").touch()
+    plan = {unit.id: unit for unit in survey(bids, with_masks("manual")).units}
+    assert plan["sub-01_ses-M00_mri"].inputs == (
+        "derivatives/manual/sub-01/ses-M00/anat/sub-01_ses-M00_label-lesion_mask.nii.gz",
+        "sub-01/ses-M00/anat/sub-01_ses-M00_FLAIR.nii.gz",
+        "sub-01/ses-M00/anat/sub-01_ses-M00_T1w.nii.gz",
+    )
+    without = plan["sub-01_ses-M06_mri"]
+    assert (without.status, without.reason) == ("runnable", "no lesion mask of manual")
+    assert without.inputs == ("sub-01/ses-M06/anat/sub-01_ses-M06_T1w.nii.gz",)
+    assert plan["sub-01_ses-M06_ref-M00_pair"].reason == "M06: no lesion mask of manual"
+    assert not any("derivatives" in file for file in plan_of(bids)["sub-01_ses-M00_mri"].inputs)
+
+
+def test_two_lesion_masks_of_one_visit_are_none(tmp_path: Path) -> None:
+    bids = make_dataset(tmp_path / "bids", s01={})
+    folder = bids / "derivatives/manual/sub-01/ses-M00/anat"
+    folder.mkdir(parents=True)
+    for run in ("run-1", "run-2"):
+        (folder / f"sub-01_ses-M00_{run}_label-lesion_mask.nii.gz").touch()
+    plan = {unit.id: unit for unit in survey(bids, with_masks("manual")).units}
+    assert plan["sub-01_ses-M00_mri"].reason == "2 lesion masks of manual"
 
 
 def test_holes_are_rows_with_a_reason(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from smartms_img.errors import InputError
-from smartms_img.io.nifti import load_image, save_image, validate_image
+from smartms_img.io.nifti import load_image, load_mask, save_image, validate_image
 from smartms_img.volume import Volume
 
 SHAPE = (18, 20, 17)
@@ -42,6 +42,21 @@ def complaint(path):
     assert line.startswith(f"{PREFIX}{path.name}: ")
     assert failure.value.remedy
     return line.removeprefix(f"{PREFIX}{path.name}: ")
+
+
+def test_an_empty_mask_is_a_mask(tmp_path):
+    """A patient may have no lesion."""
+    assert not load_mask(write(tmp_path / "empty.nii.gz", np.zeros(SHAPE, np.uint8))).data.any()
+
+
+def test_a_mask_is_where_it_is_above_one_half(tmp_path):
+    share = (SIGNAL / 200).astype(np.float32)
+    assert (load_mask(write(tmp_path / "mask.nii.gz", share)).data == (share > 0.5)).all()
+
+
+def test_a_mask_that_cannot_be_read_is_refused(tmp_path):
+    with pytest.raises(InputError, match="does not exist"):
+        load_mask(tmp_path / "absent.nii.gz")
 
 
 def test_good_image(tmp_path):

@@ -36,6 +36,11 @@ def without_flair(unit):
     return replace(unit, inputs=inputs, reason="no FLAIR")
 
 
+def with_mask(unit):
+    mask = "derivatives/manual/sub-01/ses-M00/anat/sub-01_ses-M00_label-lesion_mask.nii.gz"
+    return replace(unit, inputs=tuple(sorted((*unit.inputs, mask))))
+
+
 def configured(**mri):
     study = default_study()
     lesions = study.mri.lesions.model_copy(update=mri.pop("lesions", {}))
@@ -58,9 +63,11 @@ RANDOM_STEPS = {
     UnitKind.PAIR: {"halfway"},
 }
 EVERY_STUDY = pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
-UNITS = [SESSION, PAIR, without_flair(SESSION), without_flair(PAIR)]
+UNITS = [SESSION, PAIR, without_flair(SESSION), without_flair(PAIR), with_mask(SESSION)]
 BOTH = pytest.mark.parametrize(
-    "unit", UNITS, ids=["session", "pair", "session of T1w", "pair of T1w"]
+    "unit",
+    UNITS,
+    ids=["session", "pair", "session of T1w", "pair of T1w", "session with a lesion mask"],
 )
 
 
@@ -131,9 +138,19 @@ def test_every_random_step_has_the_configured_seed(unit, study):
 
 
 def test_without_a_flair_nothing_looks_for_lesions():
-    for unit in UNITS[2:]:
+    for unit in UNITS[2:4]:
         nodes, _ = flat(build(unit, STUDIES["default"]))
         assert not {"core.lesions", "core.fill", "load_flair", "change"} & set(nodes)
+
+
+def test_a_lesion_mask_takes_the_place_of_the_segmentation():
+    study = configured(lesions={"masks": "manual"})
+    nodes, _ = flat(build(with_mask(SESSION), study))
+    lesions = nodes["core.lesions"].interface
+    assert type(lesions).__name__ == "ReadLesions"
+    assert lesions.inputs.mask_file.endswith("ses-M00_label-lesion_mask.nii.gz")
+    assert nodes["measure"].interface.inputs.lesion_rule == "lesion masks of manual"
+    assert len(nodes["store"].interface.inputs.sources) == 3
 
 
 def test_nodes_of_a_session():
