@@ -6,7 +6,8 @@ from nipype import Node, Workflow
 
 from smartms_img.config import LesionConfig
 from smartms_img.execution.units import Unit, UnitContext
-from smartms_img.interfaces.pair_nodes import Deformation, FindLesionChange, HalfwaySpace
+from smartms_img.interfaces.lesion_change_node import FindLesionChange
+from smartms_img.interfaces.pair_nodes import Deformation, HalfwaySpace
 from smartms_img.interfaces.pair_results import MeasurePair, StorePair
 from smartms_img.interfaces.snapshots import PairSnapshots
 from smartms_img.io.bids import is_contrast
@@ -106,7 +107,7 @@ def init_pair_wf(unit: Unit, context: UnitContext) -> Workflow:
                 (halfway, change, placed),
                 (deform, change, [("middle", "middle")]),
                 (change, measure, found),
-                (change, store, [("change", "change")]),
+                (change, store, [("change", "change"), ("rows", "rows")]),
                 (change, draw, [("change", "change")]),
             ]
         )

@@ -188,9 +188,6 @@ def test_the_output_layout_has_the_names_of_the_program() -> None:
 
 def test_limits_hold_still(commands) -> None:
     assert ("There is no review server" in PROSE) == ("review" not in commands)
-    assert ("`smartms measure lesions` is not there yet" in PROSE) == (
-        "lesions" not in commands["measure"].commands
-    )
     launchers = get_args(ClusterConfig.model_fields["launcher"].annotation)
     assert ("There is no SLURM launcher" in PROSE) == ("slurm" not in launchers)
     assert ("the error of measurement, is empty" in PROSE) == (not known_errors())

@@ -15,9 +15,10 @@ import typer
 
 from smartms_img.cli.console import check_folder
 from smartms_img.config import StudyConfig, default_study, load_study
-from smartms_img.errors import ExitCode, SmartmsError
+from smartms_img.errors import ExitCode, InputError, SmartmsError
 from smartms_img.execution.child import thread_environment
 from smartms_img.execution.worker import UnitError
+from smartms_img.naming import Contrast
 
 measure_app = typer.Typer(
     name="measure",
@@ -63,6 +64,44 @@ def atrophy(
 
         try:
             result = measure_atrophy(base, follow, out.resolve(), study, scratch)
+        except UnitError as error:
+            raise MeasureError(error) from error
+    _print(result)
+
+
+@measure_app.command("lesions")
+def lesions(  # noqa: PLR0913 - one option a scan
+    out: OutArgument,
+    *,
+    t1: Annotated[Path, typer.Option(help="T1w, whole-head or skull-stripped.")],
+    flair: Annotated[Path, typer.Option(help="FLAIR of the same visit.")],
+    t2: Annotated[
+        Path | None, typer.Option(help="T2w of the same visit; checked, but not needed.")
+    ] = None,
+    t1_follow: Annotated[Path | None, typer.Option(help="T1w of a later visit.")] = None,
+    flair_follow: Annotated[Path | None, typer.Option(help="FLAIR of the later visit.")] = None,
+    config: ConfigOption = None,
+    work: WorkOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Find the lesions of a visit, and with a later visit their change.
+
+    Example: smartms measure lesions --t1 T1w.nii.gz --flair FLAIR.nii.gz /tmp/lesions
+    """
+    if (t1_follow is None) != (flair_follow is None):
+        problem = "a later visit needs T1w and FLAIR"
+        raise InputError(problem, "Give both --t1-follow and --flair-follow")
+    check_folder(out)
+    study = _study(config)
+    with _scratch(work) as scratch, _only_result_on_stdout(quiet=quiet):
+        from pipelines.measure_lesions import measure_lesions  # noqa: PLC0415
+
+        base = {Contrast.T1W: t1, Contrast.FLAIR: flair} | ({Contrast.T2W: t2} if t2 else {})
+        follow = None
+        if t1_follow and flair_follow:
+            follow = {Contrast.T1W: t1_follow, Contrast.FLAIR: flair_follow}
+        try:
+            result = measure_lesions(base, follow, out.resolve(), study, scratch)
         except UnitError as error:
             raise MeasureError(error) from error
     _print(result)

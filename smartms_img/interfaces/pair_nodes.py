@@ -21,7 +21,6 @@ from smartms_img.mri.geometry import (
     resample,
 )
 from smartms_img.mri.intensity import equal_level
-from smartms_img.mri.lesion_change import ChangeRule, Visit, classify_change, signal_change_z
 from smartms_img.mri.longitudinal import register_visits
 from smartms_img.mri.pair_space import grid_spacing_mm, metric_mask
 from smartms_img.mri.skull_scale import ScaleChange, half_scales, scale_change, skull_ring
@@ -46,6 +45,7 @@ _AT_MIDPOINT = {
     "flair": 3,
     "mask": 1,
     "lesions": 1,
+    "probability": 1,
     "csf": 1,
     "grey": 1,
     "white": 1,
@@ -209,6 +209,7 @@ def _lesions_in_halfway(visit: SessionFiles, grid: Volume, world: Matrix) -> dic
     return {
         "flair": resample(visit.image("desc-preproc_FLAIR"), grid, flair_world, order=3),
         "lesions": resample(visit.mask("label-lesion_mask"), grid, flair_world),
+        "probability": resample(visit.image("label-lesion_probseg"), grid, flair_world),
     }
 
 
@@ -256,42 +257,3 @@ class Deformation(SimpleInterface):
         )
         log_jacobian = where.like(np.log(np.maximum(later, 1e-3) / np.maximum(earlier, 1e-3)))
         self._results["log_jacobian"] = put(log_jacobian, folder / "log_jacobian.nii")
-
-
-class _FindLesionChangeInputSpec(BaseInterfaceInputSpec):
-    both = traits.Str(mandatory=True)
-    grid = traits.Str(mandatory=True)
-    middle = traits.Str(mandatory=True)
-    rule = traits.Any(mandatory=True)
-
-
-class _FindLesionChangeOutputSpec(TraitedSpec):
-    change = traits.Str(desc="lesion change labels at the midpoint")
-    lesions = traits.Str(desc="lesions of either visit at the midpoint")
-    atrophied = traits.Str(desc="earlier lesion that is fluid later")
-
-
-class FindLesionChange(SimpleInterface):
-    """Compare the lesions of both visits at the midpoint."""
-
-    input_spec, output_spec = _FindLesionChangeInputSpec, _FindLesionChangeOutputSpec
-
-    def _compute(self, folder: Path) -> None:
-        both, middle = get_arrays(self.inputs.both), get_arrays(self.inputs.middle)
-        grid = get(self.inputs.grid)
-        rule: ChangeRule = self.inputs.rule
-        earlier, later = (
-            Visit(middle[f"flair_{v}"], middle[f"lesions_{v}"] > 0.5, middle[f"csf_{v}"])
-            for v in ("base", "follow")
-        )
-        brain = (middle["mask_base"] > 0.5) & (middle["mask_follow"] > 0.5)
-        lesions = earlier.lesions | later.lesions
-        normal = (earlier.csf < 0.1) & (later.csf < 0.1) & brain & ~lesions
-        z = signal_change_z(earlier.flair, later.flair, normal)
-        change = classify_change(earlier, later, z, brain, grid.spacing_mm[0], rule)
-        # The deformation undoes the very expansion of fluid that is asked for here.
-        fluid = (both["csf_follow"] > 0.5) & (both["csf_base"] < 0.5)
-        atrophied = (both["lesions_base"] > 0.5) & fluid
-        self._results["change"] = put(grid.like(change), folder / "change.nii")
-        self._results["lesions"] = put(grid.like(lesions), folder / "lesions.nii")
-        self._results["atrophied"] = put(grid.like(atrophied), folder / "atrophied.nii")

@@ -11,6 +11,7 @@ from smartms_img.config import MriQcConfig
 from smartms_img.interfaces.arrays import get, get_arrays, get_mask
 from smartms_img.interfaces.base import SimpleInterface
 from smartms_img.interfaces.results import Store, StoreInputSpec, as_measures
+from smartms_img.io.atomic import write_text
 from smartms_img.io.layout import measures_file, qc_file
 from smartms_img.io.measures import Measure, QcMetric, check, write_measures, write_qc
 from smartms_img.method import METHOD_VERSION
@@ -168,7 +169,8 @@ class _StorePairInputSpec(StoreInputSpec):
     both = traits.Str(mandatory=True)
     grid = traits.Str(mandatory=True)
     log_jacobian = traits.Str(mandatory=True)
-    change = traits.Str(desc="undefined where a visit has no FLAIR")
+    change = traits.Str(desc="undefined, as the table below, where a visit has no FLAIR")
+    rows = traits.Str(desc="table of lesions")
     rule = traits.Any(mandatory=True)
     to_base = traits.List(mandatory=True)
     to_follow = traits.List(mandatory=True)
@@ -204,6 +206,8 @@ class StorePair(Store):
                 f"1 new, 2 enlarging, 3 shrinking, 4 resolved; rule {rule.name}",
                 np.uint8,
             )
+            table = Path(self.inputs.staging) / f"{self.inputs.stem}_desc-lesions_stats.tsv"
+            write_text(table, Path(self.inputs.rows).read_text(encoding="utf-8"))
         worlds = (self.inputs.to_base, self.inputs.to_follow)
         for session, world in zip(self.inputs.sessions, worlds, strict=True):
             name = f"from-halfway_to-{session}"

@@ -23,8 +23,7 @@ class SessionFiles:
 
     def image(self, name: str) -> Volume:
         """Read ``<stem>_<name>.nii.gz``."""
-        image = nibabel.load(self._path(f"{name}.nii.gz"))
-        return Volume(np.asarray(image.dataobj), np.asarray(image.affine, dtype=np.float64))
+        return read_derivative(self._path(f"{name}.nii.gz"))
 
     def mask(self, name: str) -> Volume:
         """Read a mask as booleans."""
@@ -44,8 +43,7 @@ class SessionFiles:
     @property
     def flair_to_t1w(self) -> Matrix:
         """Rigid world matrix from the FLAIR to the T1w."""
-        path = self._path("from-FLAIR_to-T1w_mode-image_xfm.json")
-        return np.array(json.loads(path.read_text(encoding="utf-8"))["Matrix"])
+        return read_world_matrix(self._path("from-FLAIR_to-T1w_mode-image_xfm.json"))
 
     @property
     def skull_stripped(self) -> bool:
@@ -55,3 +53,14 @@ class SessionFiles:
 
     def _path(self, name: str) -> Path:
         return self.out / f"{session_stem(self.subject, self.session)}_{name}"
+
+
+def read_derivative(path: Path) -> Volume:
+    """Read an image that the pipeline wrote."""
+    image = nibabel.load(path)
+    return Volume(np.asarray(image.dataobj), np.asarray(image.affine, dtype=np.float64))
+
+
+def read_world_matrix(path: Path) -> Matrix:
+    """Read a world matrix that the pipeline wrote."""
+    return np.array(json.loads(path.read_text(encoding="utf-8"))["Matrix"])

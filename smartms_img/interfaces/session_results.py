@@ -10,12 +10,14 @@ from nipype.interfaces.base import BaseInterfaceInputSpec, TraitedSpec, isdefine
 from smartms_img.config import MriQcConfig
 from smartms_img.interfaces.arrays import get, get_arrays, get_mask
 from smartms_img.interfaces.base import SimpleInterface
+from smartms_img.interfaces.lesion_files import write_lesion_rows
 from smartms_img.interfaces.results import Store, StoreInputSpec, as_measures
 from smartms_img.io.layout import measures_file, qc_file
 from smartms_img.io.measures import QcMetric, check, write_measures, write_qc
 from smartms_img.method import METHOD_VERSION
 from smartms_img.mri.brain import edge_fraction, erode
 from smartms_img.mri.geometry import resample
+from smartms_img.mri.lesion_table import lesion_rows
 from smartms_img.mri.quality import contrast_measures, mutual_information
 from smartms_img.mri.session_measures import (
     Value,
@@ -147,6 +149,7 @@ class _StoreSessionInputSpec(StoreInputSpec):
     flair_to_t1w = traits.List()
     lesions = traits.Str()
     evidence = traits.Str()
+    context = traits.Str()
 
 
 class StoreSession(Store):
@@ -189,4 +192,10 @@ class StoreSession(Store):
         self._save(
             flair.like(evidence["probability"]), "label-lesion_probseg", "Lesion probability"
         )
+        context = get_arrays(inputs.context)
+        tissue = Tissue(context["csf"], context["grey"], context["white"])
+        rows = lesion_rows(
+            get_mask(inputs.lesions), evidence["probability"], tissue, context["regions"]
+        )
+        write_lesion_rows(Path(inputs.staging) / f"{inputs.stem}_desc-lesions_stats.tsv", rows)
         self._matrix(inputs.flair_to_t1w, "from-FLAIR_to-T1w", "FLAIR", "T1w")

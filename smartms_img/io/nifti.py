@@ -11,7 +11,13 @@ from typing import Any
 import nibabel
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
-from nibabel.orientations import OrientationError
+from nibabel.orientations import (
+    OrientationError,
+    apply_orientation,
+    axcodes2ornt,
+    io_orientation,
+    ornt_transform,
+)
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
@@ -92,6 +98,24 @@ def save_image(volume: Volume, path: Path, dtype: Any = np.float32) -> None:
     image.set_qform(volume.affine, code=1)
     with atomic_path(path) as temporary:
         nibabel.save(image, temporary)
+
+
+def save_on_grid_of(reference: Path, labels: Volume, path: Path) -> None:
+    """Write labels whose axes are RAS+ in the order of axes of the file they were made from.
+
+    Parameters
+    ----------
+    reference : Path
+        The file, as :func:`load_image` reads it.
+    labels : Volume
+        Unsigned bytes on its grid.
+    path : Path
+        Written atomically.
+    """
+    affine = nibabel.load(reference).affine
+    back = ornt_transform(axcodes2ornt("RAS"), io_orientation(affine))
+    data = apply_orientation(labels.data.astype(np.uint8), back)
+    save_image(Volume(data, np.asarray(affine, dtype=np.float64)), path, np.uint8)
 
 
 class _BadContentError(ValueError):

@@ -46,10 +46,11 @@ class ChangeRule:
 
 @dataclass(frozen=True)
 class Visit:
-    """One visit in the common space: FLAIR, lesion mask, cerebrospinal fluid."""
+    """One visit in the common space: FLAIR, lesion mask and probability, cerebrospinal fluid."""
 
     flair: Array
     lesions: Mask
+    probability: Array
     csf: Array
 
 

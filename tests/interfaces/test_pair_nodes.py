@@ -5,7 +5,8 @@ import pytest
 
 from smartms_img.config import MriQcConfig
 from smartms_img.interfaces.arrays import get, get_arrays, put, put_arrays
-from smartms_img.interfaces.pair_nodes import Deformation, FindLesionChange
+from smartms_img.interfaces.lesion_change_node import FindLesionChange
+from smartms_img.interfaces.pair_nodes import Deformation
 from smartms_img.interfaces.pair_results import MeasurePair
 from smartms_img.io.layout import measures_file, qc_file
 from smartms_img.io.measures import read_measures, read_qc
@@ -39,7 +40,13 @@ def visit(scale, rng, *lesions):
     t1w = 0.2 + white * (0.6 + 0.3 * folds) + rng.normal(0, 0.005, SHAPE)
     spots = np.any([near(place, 2.2) for place in lesions], axis=0)
     flair = 1.0 * white + rng.normal(0, 0.02, SHAPE) + spots
-    images = {"t1w": t1w, "flair": flair, "mask": white, "lesions": 1.0 * spots}
+    images = {
+        "t1w": t1w,
+        "flair": flair,
+        "mask": white,
+        "lesions": 1.0 * spots,
+        "probability": 0.9 * spots,
+    }
     images |= {"csf": 1 - white, "grey": 0.4 * white, "white": 0.6 * white}
     arrays = {name: image.astype(np.float32) for name, image in images.items()}
     return arrays | {"regions": np.where(white > 0.5, Region.CEREBRUM, 0).astype(np.uint8)}

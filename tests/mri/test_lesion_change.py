@@ -32,7 +32,7 @@ def compare(before, after, *, signal=8.0, rule=RULE, fluid=NOTHING, voxel_mm=1.0
     """Label the change of two masks whose signal differs where they differ."""
     csf = box(fluid).astype(np.float32)
     z = signal * (after.astype(np.float32) - before.astype(np.float32))
-    visits = (Visit(z, before, csf), Visit(z, after, csf))
+    visits = (Visit(z, before, 0.9 * before, csf), Visit(z, after, 0.9 * after, csf))
     brain = np.pad(np.ones(tuple(n - 4 for n in SHAPE), dtype=bool), 2)
     return classify_change(*visits, z, brain, voxel_mm, rule)
 

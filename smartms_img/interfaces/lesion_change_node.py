@@ -1,0 +1,66 @@
+"""The node of the pair workflow that compares the lesions of two visits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from nipype.interfaces.base import BaseInterfaceInputSpec, TraitedSpec, traits
+
+from smartms_img.interfaces.arrays import get, get_arrays, put
+from smartms_img.interfaces.base import SimpleInterface
+from smartms_img.interfaces.lesion_files import write_lesion_rows
+from smartms_img.mri.lesion_change import ChangeRule, Visit, classify_change, signal_change_z
+from smartms_img.mri.lesion_table import compared_lesion_rows
+from smartms_img.mri.tissue import Tissue
+
+
+class _FindLesionChangeInputSpec(BaseInterfaceInputSpec):
+    both = traits.Str(mandatory=True)
+    grid = traits.Str(mandatory=True)
+    middle = traits.Str(mandatory=True)
+    rule = traits.Any(mandatory=True)
+
+
+class _FindLesionChangeOutputSpec(TraitedSpec):
+    change = traits.Str(desc="lesion change labels at the midpoint")
+    lesions = traits.Str(desc="lesions of either visit at the midpoint")
+    atrophied = traits.Str(desc="earlier lesion that is fluid later")
+    rows = traits.Str(desc="table of lesions")
+
+
+class FindLesionChange(SimpleInterface):
+    """Compare the lesions of both visits at the midpoint."""
+
+    input_spec, output_spec = _FindLesionChangeInputSpec, _FindLesionChangeOutputSpec
+
+    def _compute(self, folder: Path) -> None:
+        both, middle = get_arrays(self.inputs.both), get_arrays(self.inputs.middle)
+        grid = get(self.inputs.grid)
+        rule: ChangeRule = self.inputs.rule
+        earlier, later = (_visit(middle, visit) for visit in ("base", "follow"))
+        brain = (middle["mask_base"] > 0.5) & (middle["mask_follow"] > 0.5)
+        lesions = earlier.lesions | later.lesions
+        normal = (earlier.csf < 0.1) & (later.csf < 0.1) & brain & ~lesions
+        z = signal_change_z(earlier.flair, later.flair, normal)
+        change = grid.like(classify_change(earlier, later, z, brain, grid.spacing_mm[0], rule))
+        # The deformation undoes the very expansion of fluid that is asked for here.
+        fluid = (both["csf_follow"] > 0.5) & (both["csf_base"] < 0.5)
+        atrophied = (both["lesions_base"] > 0.5) & fluid
+        tissue = Tissue(*(middle[f"{name}_base"] for name in ("csf", "grey", "white")))
+        ratio = middle["jacobian_follow"] / np.maximum(middle["jacobian_base"], 1e-3)
+        rows = compared_lesion_rows(change, earlier, later, tissue, middle["regions_base"], ratio)
+        write_lesion_rows(folder / "lesions.tsv", rows, rule.name)
+        self._results["rows"] = str(folder / "lesions.tsv")
+        self._results["change"] = put(change, folder / "change.nii")
+        self._results["lesions"] = put(grid.like(lesions), folder / "lesions.nii")
+        self._results["atrophied"] = put(grid.like(atrophied), folder / "atrophied.nii")
+
+
+def _visit(middle: dict[str, np.ndarray], name: str) -> Visit:
+    return Visit(
+        flair=middle[f"flair_{name}"],
+        lesions=middle[f"lesions_{name}"] > 0.5,
+        probability=middle[f"probability_{name}"],
+        csf=middle[f"csf_{name}"],
+    )
