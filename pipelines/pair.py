@@ -53,11 +53,13 @@ def init_pair_wf(unit: Unit, context: UnitContext) -> Workflow:
     }
     rule = change_rule(config.lesions)
     sources = list(unit.inputs)
+    with_flair = sum(is_contrast(file, Contrast.FLAIR) for file in sources) == len(sessions)
     halfway = Node(
         HalfwaySpace(
             out=str(context.out),
             subject=unit.subject,
             sessions=sessions,
+            with_flair=with_flair,
             spacing_mm=config.pair_spacing_mm,
             seed=config.seed,
         ),
@@ -99,7 +101,7 @@ def init_pair_wf(unit: Unit, context: UnitContext) -> Workflow:
             (deform, draw, [("log_jacobian", "log_jacobian")]),
         ]
     )
-    if sum(is_contrast(file, Contrast.FLAIR) for file in unit.inputs) == len(sessions):
+    if with_flair:
         change = Node(FindLesionChange(rule=rule), name="change")
         found = [(name, name) for name in ("change", "lesions", "atrophied")]
         workflow.connect(

@@ -15,6 +15,10 @@ class ExitCode(IntEnum):
     SOME_UNITS_FAILED = 3
 
 
+INTERRUPTED = 130
+"""What a shell says of a program that Ctrl-C ended."""
+
+
 class SmartmsError(Exception):
     """Base of all errors that smartms raises on purpose."""
 

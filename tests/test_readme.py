@@ -18,9 +18,8 @@ from typer.main import get_command
 
 from smartms_img.catalogue import known_errors, readme_table
 from smartms_img.cli.main import _add_heavy_commands, app, spread_labels
-from smartms_img.cli.run import INTERRUPTED
 from smartms_img.config import ClusterConfig, StudyConfig, default_study
-from smartms_img.errors import ExitCode
+from smartms_img.errors import INTERRUPTED, ExitCode
 from smartms_img.execution.survey import survey
 from smartms_img.io.bids import OCT_EXTENSIONS
 from smartms_img.io.layout import figure_stem, measures_file, qc_file, subject_stem

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +27,7 @@ from smartms_img.phantoms.atrophy_benchmark import (
     manual_volumes,
     read_expected,
     read_manual_volumes,
+    read_wanted,
     write_drifts,
     write_expected,
     write_injected,
@@ -39,8 +41,6 @@ from smartms_img.phantoms.atrophy_scores import (
     scores,
     volume_scores,
 )
-
-_WANTED = "benchmark.json"
 
 bench_app = typer.Typer(
     name="bench", help="Measure how well smartms measures.", no_args_is_help=True
@@ -74,11 +74,15 @@ def atrophy(
     """
     check_folder(out)
     bids, derivatives = out / "bids", out / "derivatives"
-    wanted = {"rescan": rescan or [], "inject": inject or [], "drift": drift or []}
+    wanted = _Wanted(scans, rescan or [], inject or [], drift or [])
     if not (bids / "participants.tsv").is_file():
-        write_text(out / _WANTED, json.dumps(wanted) + "\n")
-        _write_dataset(bids, scans, rescan or [], inject or [], drift or [])
-    elif any(wanted.values()) and wanted != json.loads((out / _WANTED).read_text()):
+        _check(wanted)
+        if bids.exists():
+            shutil.rmtree(bids)
+        if not quiet:
+            say("Making the scans")
+        _write_dataset(bids, wanted)
+    elif wanted.any and wanted.names() != read_wanted(bids):
         problem = f"'{out.name}' holds a benchmark of other scans"
         raise InputError(problem, "Give another folder, or only the folder to resume it")
     request = RunRequest(
@@ -102,32 +106,58 @@ def atrophy(
     raise typer.Exit(code)
 
 
-def _write_dataset(
-    bids: Path,
-    scans: Path | None,
-    rescan: Sequence[str],
-    inject: Sequence[str],
-    drift: Sequence[int],
-) -> None:
-    if (rescan or inject) and scans is None:
-        raise InputError("--rescan and --inject need scans", "Give their folder with --scans")
-    if not (rescan or inject or drift):
+@dataclass(frozen=True)
+class _Wanted:
+    """What the command line asks for."""
+
+    scans: Path | None
+    rescan: list[str]
+    inject: list[str]
+    drift: list[int]
+
+    @property
+    def any(self) -> bool:
+        return bool(self.rescan or self.inject or self.drift)
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        return [_pair(text) for text in self.rescan]
+
+    def names(self) -> dict[str, list[str]]:
+        drift = [str(seed) for seed in self.drift]
+        return {"rescan": self.rescan, "inject": self.inject, "drift": drift}
+
+
+def _check(wanted: _Wanted) -> None:
+    """Refuse what cannot be done, before anything is written."""
+    if not wanted.any:
         raise InputError("there is nothing to do", "Give --rescan, --inject or --drift")
-    folder, pairs = scans or Path(), [_pair(text) for text in rescan]
-    for names in (inject, [first for first, _ in pairs], drift):
-        twice = sorted({str(name) for name in names if list(names).count(name) > 1})
-        if twice:
+    if any(seed < 0 for seed in wanted.drift):
+        raise InputError("a seed is negative", "Give --drift a whole number from 0 upwards")
+    rescanned = [name for pair in wanted.pairs for name in pair]
+    for names in (wanted.inject, rescanned, wanted.names()["drift"]):
+        if twice := sorted({name for name in names if names.count(name) > 1}):
             raise InputError(f"{', '.join(twice)} is given twice", "Name every scan once")
-    for name in [*inject, *(name for pair in pairs for name in pair)]:
+    for name in [*wanted.inject, *rescanned]:
         if not (name.isascii() and name.isalnum()):
             problem = f"'{name}' cannot be a participant label"
             raise InputError(problem, "Name scans by letters and digits, pairs FIRST:SECOND")
-    say("Making the scans")
-    expected = write_rescans(bids, folder, pairs)
-    manual = manual_volumes(folder, pairs)
-    expected += write_injected(bids, folder, inject)
-    expected += write_drifts(bids, drift)
-    write_expected(bids, expected, manual)
+        if wanted.scans is None:
+            raise InputError("--rescan and --inject need scans", "Give their folder with --scans")
+        needed = ["T1w", "labels"] if name in wanted.inject else ["T1w"]
+        for kind in needed:
+            if not (wanted.scans / f"{name}_{kind}.nii.gz").is_file():
+                remedy = "Give the folder that holds it with --scans"
+                raise InputError("does not exist", remedy, file=f"{name}_{kind}.nii.gz")
+
+
+def _write_dataset(bids: Path, wanted: _Wanted) -> None:
+    folder = wanted.scans or Path()
+    expected = write_rescans(bids, folder, wanted.pairs)
+    manual = manual_volumes(folder, wanted.pairs)
+    expected += write_injected(bids, folder, wanted.inject)
+    expected += write_drifts(bids, wanted.drift)
+    write_expected(bids, expected, manual, wanted.names())
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -18,7 +18,7 @@ from smartms_img.cli.run import run
 from smartms_img.cli.status import status
 from smartms_img.cli.tables import tables
 from smartms_img.cli.unit import run_unit_command
-from smartms_img.errors import ExitCode, SmartmsError
+from smartms_img.errors import INTERRUPTED, ExitCode, SmartmsError
 from smartms_img.execution.child import thread_environment
 
 app = typer.Typer(
@@ -86,6 +86,9 @@ def main() -> None:
     except SmartmsError as error:
         typer.echo(f"smartms: {error}", err=True)
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("smartms: interrupted", err=True)
+        sys.exit(INTERRUPTED)
     except Exception as error:
         typer.echo(f"smartms: {_one_line(error)}; traceback in {_write_log()}", err=True)
         sys.exit(ExitCode.PIPELINE_FAILED)

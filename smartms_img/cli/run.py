@@ -25,15 +25,13 @@ from smartms_img.config import (
     load_cluster,
     load_study,
 )
-from smartms_img.errors import ExitCode
+from smartms_img.errors import INTERRUPTED, ExitCode
 from smartms_img.execution.engine import Engine, Outcome
 from smartms_img.execution.places import check_places
 from smartms_img.execution.schedule import Ended
 from smartms_img.execution.select import Selection
 from smartms_img.execution.units import Unit
 from smartms_img.naming import UnitKind
-
-INTERRUPTED = 130
 
 
 class Level(StrEnum):

@@ -75,4 +75,6 @@ def _explain(error: Exception, error_file: Path) -> UnitError:
         return UnitError(_CAUSES.get(content["kind"], "python-error"), content["message"])
     # nipype ends its message with the traceback of the node, whose last line is the exception.
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if lines and lines[-1] == KeyboardInterrupt.__name__:
+        raise KeyboardInterrupt from error
     return UnitError("python-error", lines[-1] if lines else type(error).__name__)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from nipype.interfaces.base import BaseInterfaceInputSpec, TraitedSpec, traits
 
+from smartms_img.errors import InputError
 from smartms_img.interfaces.ants import Linear, register_linear
 from smartms_img.interfaces.arrays import get, get_arrays, put, put_arrays
 from smartms_img.interfaces.base import SimpleInterface
@@ -19,6 +20,7 @@ from smartms_img.mri.geometry import (
     halfway,
     mean_rigid,
     resample,
+    same_grid,
 )
 from smartms_img.mri.intensity import equal_level
 from smartms_img.mri.longitudinal import register_visits
@@ -60,6 +62,7 @@ class _HalfwaySpaceInputSpec(BaseInterfaceInputSpec):
     out = traits.Str(mandatory=True, desc="output directory with the derivatives of both visits")
     subject = traits.Str(mandatory=True)
     sessions = traits.List(traits.Str(), mandatory=True, desc="reference, follow-up")
+    with_flair = traits.Bool(mandatory=True, desc="whether both visits have lesions")
     spacing_mm = traits.Float(mandatory=True)
     seed = traits.Int(mandatory=True)
 
@@ -89,11 +92,14 @@ class HalfwaySpace(SimpleInterface):
         stripped = any(visit.skull_stripped for visit in visits)
         scans = [visit.image("desc-preproc_T1w") for visit in visits]
         masks = [visit.mask("desc-brain_mask") for visit in visits]
+        if same_grid(scans[0], scans[1]) and np.array_equal(scans[0].data, scans[1].data):
+            remedy = "Give the scan of either visit its own file"
+            raise InputError("both visits have the same T1w", remedy)
         to_visit = halfway(_rigid_both_ways(scans, masks, stripped, self.inputs.seed))
         scale = None
         if not stripped:
             scale, to_visit = _without_scale(scans, masks, to_visit)
-        with_flair = all(visit.has_flair for visit in visits)
+        with_flair = self.inputs.with_flair
         spacings = [scan.spacing_mm for scan in scans]
         grid = common_grid(
             masks, to_visit, grid_spacing_mm(self.inputs.spacing_mm, spacings), _MARGIN_MM

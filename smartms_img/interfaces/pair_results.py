@@ -69,7 +69,7 @@ class MeasurePair(SimpleInterface):
         )
         volumes = self._volume_values(changes)
         scale: ScaleChange | None = self.inputs.scale
-        held = "scale held by the skull" if scale else "scale not held: no skull"
+        held = "scale held by the skull" if scale else "scale not held: no skull in view"
         measures = self._measures(volumes, held)
         if isdefined(self.inputs.change):
             rule: ChangeRule = self.inputs.rule
@@ -156,7 +156,7 @@ class MeasurePair(SimpleInterface):
         limit = self.inputs.thresholds.max_scale_percent
         if scale is not None:
             return check(name, abs(scale.volume_percent), at_most=limit, scope=volume_endpoints)
-        reason = "no skull: a change of the scanner's scale reads as a change of volume"
+        reason = "no skull in view: a change of the scanner's scale reads as a change of volume"
         return QcMetric(name, None, f"<= {limit:g}", QcStatus.NOTRUN, reason, volume_endpoints)
 
 

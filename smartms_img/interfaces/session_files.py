@@ -36,11 +36,6 @@ class SessionFiles:
         return {name: self.image(f"label-{label}_probseg") for name, label in labels.items()}
 
     @property
-    def has_flair(self) -> bool:
-        """Whether the visit had a FLAIR."""
-        return self._path("desc-preproc_FLAIR.nii.gz").is_file()
-
-    @property
     def flair_to_t1w(self) -> Matrix:
         """Rigid world matrix from the FLAIR to the T1w."""
         return read_world_matrix(self._path("from-FLAIR_to-T1w_mode-image_xfm.json"))

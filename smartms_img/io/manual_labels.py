@@ -17,13 +17,17 @@ _CSF = ("ventricle", "csf", "vessel", "inf lat vent")
 _FIRST_CORTICAL = 100
 
 
-def read_manual_regions(labels: Path, table: Path) -> dict[str, NDArray[np.bool_]]:
+def read_manual_regions(
+    labels: Path, table: Path, shape: tuple[int, ...]
+) -> dict[str, NDArray[np.bool_]]:
     """Read a label image and return the masks of brain, cortex, thalamus and lateral ventricles.
 
     Parameters
     ----------
     labels : Path
         NIfTI of integer labels.
+    shape : tuple of int
+        Voxels of the scan, axes RAS+.
     table : Path
         CSV with the columns ``Label Number`` and ``Label Name``.
 
@@ -33,6 +37,9 @@ def read_manual_regions(labels: Path, table: Path) -> dict[str, NDArray[np.bool_
         ``brain``, ``cortex``, ``thalamus``, ``ventricles``; axes RAS+.
     """
     values = np.rint(load_image(labels).data).astype(int)
+    if values.shape != shape:
+        problem = f"has {_size(values.shape)} voxels, its scan {_size(shape)}"
+        raise InputError(problem, "Give labels on the grid of the scan", file=labels.name)
     names = _names(table)
     thalamus = np.isin(values, _named(names, "thalamus"))
     ventricles = np.isin(values, _named(names, "lateral ventricle", "inf lat vent"))
@@ -43,6 +50,10 @@ def read_manual_regions(labels: Path, table: Path) -> dict[str, NDArray[np.bool_
         problem = f"labels no {', '.join(missing)}"
         raise InputError(problem, "Give another scan, or another table of names", file=labels.name)
     return masks
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
 
 
 def _names(table: Path) -> dict[int, str]:

@@ -27,6 +27,7 @@ from smartms_img.volume import Volume
 
 _FEWEST_VOXELS = 16
 _MOST_VOXELS = 1e9
+_LEAST_SIGNAL = 1e-3
 
 
 def load_image(path: Path, *, subject: str = "", session: str = "", item: str = "") -> Volume:
@@ -183,6 +184,8 @@ def _refuse_useless(data: NDArray[np.float32]) -> None:
         raise _BadContentError(
             "is empty: every voxel has the same value", "Copy or convert the scan again"
         )
+    if (data > 0).mean() < _LEAST_SIGNAL:
+        raise _BadContentError("holds hardly a positive value", "Give the magnitude image")
 
 
 def _explain(error: BaseException) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from scipy import ndimage
 from skimage.restoration import denoise_nl_means
 
 from smartms_img.config import PairConfig, StudyConfig, VisitConfig
+from smartms_img.errors import InputError
 from smartms_img.io.atomic import write_text
 from smartms_img.io.manual_labels import read_manual_regions
 from smartms_img.io.nifti import load_image, save_image
@@ -30,8 +31,10 @@ from smartms_img.robust import robust_sd
 from smartms_img.volume import Volume
 
 _DAYS_APART = 10
+_SPACING_TOLERANCE_MM = 0.03
 TRUTH_FILE = "truth.json"
 MANUAL_FILE = "manual_volumes.json"
+WANTED_FILE = "wanted.json"
 
 
 @dataclass(frozen=True)
@@ -131,8 +134,9 @@ def manual_volumes(scans: Path, pairs: Sequence[tuple[str, str]]) -> list[Manual
             labels = scans / f"{name}_labels.nii.gz"
             if not labels.is_file():
                 continue
-            regions = read_manual_regions(labels, scans / "labels.csv")
-            voxel_ml = load_image(labels).voxel_volume_mm3 / 1000.0
+            scan = load_image(_scan(scans, name))
+            regions = read_manual_regions(labels, scans / "labels.csv", scan.shape)
+            voxel_ml = scan.voxel_volume_mm3 / 1000.0
             found += [
                 ManualVolume(f"r{pair[0]}", f"V{visit:02d}", code, float(mask.sum()) * voxel_ml)
                 for code, mask in Anatomy(**regions).by_volume().items()
@@ -144,8 +148,14 @@ def write_injected(bids: Path, scans: Path, names: Sequence[str]) -> list[Expect
     """Make follow-ups with known change of every named scan."""
     expected = []
     for name in names:
-        regions = read_manual_regions(scans / f"{name}_labels.nii.gz", scans / "labels.csv")
-        anatomy, image = Anatomy(**regions), _denoised(load_image(_scan(scans, name)))
+        scan = load_image(_scan(scans, name))
+        if not np.allclose(scan.spacing_mm, 1.0, atol=_SPACING_TOLERANCE_MM):
+            problem = f"has voxels of {' x '.join(f'{mm:.2f}' for mm in scan.spacing_mm)} mm"
+            remedy = "Inject change into a T1w of 1 mm voxels"
+            raise InputError(problem, remedy, file=_scan(scans, name).name)
+        labels = scans / f"{name}_labels.nii.gz"
+        regions = read_manual_regions(labels, scans / "labels.csv", scan.shape)
+        anatomy, image = Anatomy(**regions), _denoised(scan)
         subject = f"i{name}"
         truth: dict[str, dict[str, float]] = {}
         for visit, change in enumerate((Change(), *INJECTED)):
@@ -184,14 +194,19 @@ def write_drifts(bids: Path, seeds: Sequence[int]) -> list[Expected]:
 
 
 def write_expected(
-    bids: Path, expected: Sequence[Expected], manual: Sequence[ManualVolume]
+    bids: Path,
+    expected: Sequence[Expected],
+    manual: Sequence[ManualVolume],
+    wanted: dict[str, list[str]],
 ) -> None:
-    """Write dataset description, participants, and what the measures ought to show."""
+    """Write dataset description, participants, what was asked for and what ought to be found."""
     write_text(
         bids / "dataset_description.json",
         '{"Name": "smartms atrophy benchmark", "BIDSVersion": "1.10.0"}\n',
     )
-    write_text(bids / ".bidsignore", f"{TRUTH_FILE}\n{MANUAL_FILE}\n**/oct\n")
+    ignored = "".join(f"{name}\n" for name in (TRUTH_FILE, MANUAL_FILE, WANTED_FILE, "**/oct"))
+    write_text(bids / ".bidsignore", ignored)
+    write_text(bids / WANTED_FILE, json.dumps(wanted) + "\n")
     for name, items in ((TRUTH_FILE, expected), (MANUAL_FILE, manual)):
         write_text(bids / name, json.dumps([asdict(item) for item in items], indent=1) + "\n")
     # Last: a dataset without it is not complete.
@@ -208,6 +223,16 @@ def read_expected(bids: Path) -> list[Expected]:
 def read_manual_volumes(bids: Path) -> list[ManualVolume]:
     """Read the volumes by manual labels that :func:`write_expected` wrote."""
     return [ManualVolume(**item) for item in json.loads((bids / MANUAL_FILE).read_text())]
+
+
+def read_wanted(bids: Path) -> dict[str, list[str]]:
+    """Read what the benchmark was asked for, which :func:`write_expected` wrote."""
+    try:
+        wanted: dict[str, list[str]] = json.loads((bids / WANTED_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        remedy = "Start the benchmark in another folder"
+        raise InputError("is missing or damaged", remedy, file=WANTED_FILE) from error
+    return wanted
 
 
 def _injected_pairs(subject: str, truth: dict[str, dict[str, float]]) -> list[Expected]:

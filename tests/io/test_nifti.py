@@ -59,6 +59,10 @@ def test_a_mask_that_cannot_be_read_is_refused(tmp_path):
         load_mask(tmp_path / "absent.nii.gz")
 
 
+def test_a_negative_image_is_refused(tmp_path):
+    assert "hardly a positive value" in complaint(write(tmp_path / "negative.nii.gz", -SIGNAL))
+
+
 def test_good_image(tmp_path):
     volume = load_image(write(tmp_path / "good.nii.gz"), **WHOM)
     assert (volume.data == SIGNAL).all()
