@@ -21,17 +21,20 @@ from smartms_img.io.measures import read_measures
 from smartms_img.io.tsv import tsv_text
 from smartms_img.naming import UnitKind
 from smartms_img.phantoms.atrophy_benchmark import (
-    Expected,
-    ManualVolume,
     benchmark_study,
     manual_volumes,
+    write_drifts,
+    write_injected,
+    write_rescans,
+    write_stills,
+)
+from smartms_img.phantoms.atrophy_expected import (
+    Expected,
+    ManualVolume,
     read_expected,
     read_manual_volumes,
     read_wanted,
-    write_drifts,
     write_expected,
-    write_injected,
-    write_rescans,
 )
 from smartms_img.phantoms.atrophy_scores import (
     PairKey,
@@ -57,6 +60,9 @@ def atrophy(
     rescan: Annotated[
         list[str] | None, typer.Option(help="Scan-rescan pair of names, FIRST:SECOND.")
     ] = None,
+    still: Annotated[
+        list[str] | None, typer.Option(help="Name of a scan to make pseudo-rescans of.")
+    ] = None,
     inject: Annotated[
         list[str] | None, typer.Option(help="Name of a labelled scan to inject change into.")
     ] = None,
@@ -65,7 +71,7 @@ def atrophy(
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print only the result.")] = False,
 ) -> None:
-    """Measure scan-rescan pairs, injected change and scanner drift; print scores.
+    """Measure rescans, pseudo-rescans, injected change and scanner drift; print scores.
 
     Writes OUT/atrophy.tsv (every pair, measured beside true), OUT/scores.tsv, and
     OUT/known_error.tsv, in the form of the package's table that AVALERR is taken from.
@@ -74,7 +80,7 @@ def atrophy(
     """
     check_folder(out)
     bids, derivatives = out / "bids", out / "derivatives"
-    wanted = _Wanted(scans, rescan or [], inject or [], drift or [])
+    wanted = _Wanted(scans, rescan or [], still or [], inject or [], drift or [])
     if not (bids / "participants.tsv").is_file():
         _check(wanted)
         if bids.exists():
@@ -112,12 +118,13 @@ class _Wanted:
 
     scans: Path | None
     rescan: list[str]
+    still: list[str]
     inject: list[str]
     drift: list[int]
 
     @property
     def any(self) -> bool:
-        return bool(self.rescan or self.inject or self.drift)
+        return bool(self.rescan or self.still or self.inject or self.drift)
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
@@ -125,25 +132,26 @@ class _Wanted:
 
     def names(self) -> dict[str, list[str]]:
         drift = [str(seed) for seed in self.drift]
-        return {"rescan": self.rescan, "inject": self.inject, "drift": drift}
+        scans = {"rescan": self.rescan, "still": self.still, "inject": self.inject}
+        return scans | {"drift": drift}
 
 
 def _check(wanted: _Wanted) -> None:
     """Refuse what cannot be done, before anything is written."""
     if not wanted.any:
-        raise InputError("there is nothing to do", "Give --rescan, --inject or --drift")
+        raise InputError("there is nothing to do", "Give --rescan, --still, --inject or --drift")
     if any(seed < 0 for seed in wanted.drift):
         raise InputError("a seed is negative", "Give --drift a whole number from 0 upwards")
     rescanned = [name for pair in wanted.pairs for name in pair]
-    for names in (wanted.inject, rescanned, wanted.names()["drift"]):
+    for names in (wanted.still, wanted.inject, rescanned, wanted.names()["drift"]):
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise InputError(f"{', '.join(twice)} is given twice", "Name every scan once")
-    for name in [*wanted.inject, *rescanned]:
+    for name in [*wanted.still, *wanted.inject, *rescanned]:
         if not (name.isascii() and name.isalnum()):
             problem = f"'{name}' cannot be a participant label"
             raise InputError(problem, "Name scans by letters and digits, pairs FIRST:SECOND")
         if wanted.scans is None:
-            raise InputError("--rescan and --inject need scans", "Give their folder with --scans")
+            raise InputError("the named scans have no folder", "Give it with --scans")
         needed = ["T1w", "labels"] if name in wanted.inject else ["T1w"]
         for kind in needed:
             if not (wanted.scans / f"{name}_{kind}.nii.gz").is_file():
@@ -155,6 +163,7 @@ def _write_dataset(bids: Path, wanted: _Wanted) -> None:
     folder = wanted.scans or Path()
     expected = write_rescans(bids, folder, wanted.pairs)
     manual = manual_volumes(folder, wanted.pairs)
+    expected += write_stills(bids, folder, wanted.still)
     expected += write_injected(bids, folder, wanted.inject)
     expected += write_drifts(bids, wanted.drift)
     write_expected(bids, expected, manual, wanted.names())

@@ -1,10 +1,9 @@
-"""The dataset of the atrophy benchmark: rescans, injected change, scaled heads."""
+"""The dataset of the atrophy benchmark: rescans, pseudo-rescans, injected change, scaled heads."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from smartms_img.io.atomic import write_text
 from smartms_img.io.manual_labels import read_manual_regions
 from smartms_img.io.nifti import load_image, save_image
 from smartms_img.naming import Contrast
+from smartms_img.phantoms.atrophy_expected import Expected, ManualVolume
 from smartms_img.phantoms.brain import BrainPatient
 from smartms_img.phantoms.injection import (
     Acquisition,
@@ -32,9 +32,6 @@ from smartms_img.volume import Volume
 
 _DAYS_APART = 10
 _SPACING_TOLERANCE_MM = 0.03
-TRUTH_FILE = "truth.json"
-MANUAL_FILE = "manual_volumes.json"
-WANTED_FILE = "wanted.json"
 
 
 @dataclass(frozen=True)
@@ -59,32 +56,10 @@ INJECTED = (
 # Follow-ups of every phantom head: unchanged, scaled alike, scaled along one axis.
 DRIFTS = ((1.0, 1.0, 1.0), (1.002, 1.002, 1.002), (1.0, 1.0, 1.003))
 _BASE, _SHRUNK = "V00", "V04"
-
-
-@dataclass(frozen=True)
-class Expected:
-    """What a pair of visits of the benchmark ought to show.
-
-    ``group`` is 'rescan', 'injected' or 'drift'; ``label`` says what was done; ``changes`` are per
-    cent by PARAMCD.
-    """
-
-    subject: str
-    reference: str
-    follow: str
-    group: str
-    label: str
-    changes: dict[str, float]
-
-
-@dataclass(frozen=True)
-class ManualVolume:
-    """Volume of a region by manual labels, for the endpoint that measures it."""
-
-    subject: str
-    visit: str
-    paramcd: str
-    ml: float
+# For inversion and transitivity, besides every follow-up against the base.
+EXTRA_PAIRS = (("V01", _BASE), (_SHRUNK, _BASE), ("V01", _SHRUNK), ("V01", "V02"))
+STILL_VISITS = 6
+NO_CHANGE = ("PBVC", "PCGMVC", "PTHALVC", "PVENTVC")
 
 
 def benchmark_study(base: StudyConfig) -> StudyConfig:
@@ -98,8 +73,7 @@ def benchmark_study(base: StudyConfig) -> StudyConfig:
         )
         for number in range(len(INJECTED) + 1)
     )
-    extra = (("V01", _BASE), (_SHRUNK, _BASE), ("V01", _SHRUNK), ("V01", "V02"))
-    pairs = tuple(PairConfig(reference=first, follow=second) for first, second in extra)
+    pairs = tuple(PairConfig(reference=first, follow=second) for first, second in EXTRA_PAIRS)
     changes = {"study_id": "BENCH", "visits": visits, "baseline": _BASE, "extra_pairs": pairs}
     return StudyConfig.model_validate(
         base.model_dump()
@@ -149,10 +123,7 @@ def write_injected(bids: Path, scans: Path, names: Sequence[str]) -> list[Expect
     expected = []
     for name in names:
         scan = load_image(_scan(scans, name))
-        if not np.allclose(scan.spacing_mm, 1.0, atol=_SPACING_TOLERANCE_MM):
-            problem = f"has voxels of {' x '.join(f'{mm:.2f}' for mm in scan.spacing_mm)} mm"
-            remedy = "Inject change into a T1w of 1 mm voxels"
-            raise InputError(problem, remedy, file=_scan(scans, name).name)
+        _refuse_coarse(scan, _scan(scans, name))
         labels = scans / f"{name}_labels.nii.gz"
         regions = read_manual_regions(labels, scans / "labels.csv", scan.shape)
         anatomy, image = Anatomy(**regions), _denoised(scan)
@@ -168,6 +139,28 @@ def write_injected(bids: Path, scans: Path, names: Sequence[str]) -> list[Expect
             truth[f"V{visit:02d}"] = true_changes(field, anatomy)
         _write_days(bids, subject, len(truth))
         expected += _injected_pairs(subject, truth)
+    return expected
+
+
+def write_stills(bids: Path, scans: Path, names: Sequence[str]) -> list[Expected]:
+    """Make pseudo-rescans of every named scan: moved, with new noise, bias field and gain."""
+    expected = []
+    for name in names:
+        scan = load_image(_scan(scans, name))
+        _refuse_coarse(scan, _scan(scans, name))
+        image, subject = _denoised(scan), f"s{name}"
+        for visit in range(STILL_VISITS):
+            rng = np.random.default_rng([int.from_bytes(name.encode(), "big"), 100 + visit])
+            settings = Acquisition(degrees=rng.uniform(0.5, 2.5))
+            _write(bids, subject, visit, acquire(image, None, rng, settings))
+        _write_days(bids, subject, STILL_VISITS)
+        visits = [f"V{visit:02d}" for visit in range(STILL_VISITS)]
+        pairs = [(_BASE, visit) for visit in visits[1:]]
+        pairs += [pair for pair in EXTRA_PAIRS if set(pair) <= set(visits)]
+        expected += [
+            Expected(subject, first, second, "still", "none", dict.fromkeys(NO_CHANGE, 0.0))
+            for first, second in pairs
+        ]
     return expected
 
 
@@ -193,52 +186,10 @@ def write_drifts(bids: Path, seeds: Sequence[int]) -> list[Expected]:
     return expected
 
 
-def write_expected(
-    bids: Path,
-    expected: Sequence[Expected],
-    manual: Sequence[ManualVolume],
-    wanted: dict[str, list[str]],
-) -> None:
-    """Write dataset description, participants, what was asked for and what ought to be found."""
-    write_text(
-        bids / "dataset_description.json",
-        '{"Name": "smartms atrophy benchmark", "BIDSVersion": "1.10.0"}\n',
-    )
-    ignored = "".join(f"{name}\n" for name in (TRUTH_FILE, MANUAL_FILE, WANTED_FILE, "**/oct"))
-    write_text(bids / ".bidsignore", ignored)
-    write_text(bids / WANTED_FILE, json.dumps(wanted) + "\n")
-    for name, items in ((TRUTH_FILE, expected), (MANUAL_FILE, manual)):
-        write_text(bids / name, json.dumps([asdict(item) for item in items], indent=1) + "\n")
-    # Last: a dataset without it is not complete.
-    subjects = sorted({item.subject for item in expected})
-    rows = "".join(f"sub-{subject}\n" for subject in subjects)
-    write_text(bids / "participants.tsv", "participant_id\n" + rows)
-
-
-def read_expected(bids: Path) -> list[Expected]:
-    """Read what :func:`write_expected` wrote."""
-    return [Expected(**item) for item in json.loads((bids / TRUTH_FILE).read_text())]
-
-
-def read_manual_volumes(bids: Path) -> list[ManualVolume]:
-    """Read the volumes by manual labels that :func:`write_expected` wrote."""
-    return [ManualVolume(**item) for item in json.loads((bids / MANUAL_FILE).read_text())]
-
-
-def read_wanted(bids: Path) -> dict[str, list[str]]:
-    """Read what the benchmark was asked for, which :func:`write_expected` wrote."""
-    try:
-        wanted: dict[str, list[str]] = json.loads((bids / WANTED_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        remedy = "Start the benchmark in another folder"
-        raise InputError("is missing or damaged", remedy, file=WANTED_FILE) from error
-    return wanted
-
-
 def _injected_pairs(subject: str, truth: dict[str, dict[str, float]]) -> list[Expected]:
     """Return every follow-up against the base, and the pairs for inversion and transitivity."""
     pairs = [(_BASE, visit) for visit in truth if visit != _BASE]
-    pairs += [("V01", _BASE), (_SHRUNK, _BASE), ("V01", _SHRUNK), ("V01", "V02")]
+    pairs += EXTRA_PAIRS
     labels = {"V00": "base"} | {
         f"V{number:02d}": f"{change.kind} {change.percent:g}" if change.kind else "none"
         for number, change in enumerate(INJECTED, start=1)
@@ -257,6 +208,12 @@ def _injected_pairs(subject: str, truth: dict[str, dict[str, float]]) -> list[Ex
         )
         for first, second in pairs
     ]
+
+
+def _refuse_coarse(scan: Volume, path: Path) -> None:
+    if not np.allclose(scan.spacing_mm, 1.0, atol=_SPACING_TOLERANCE_MM):
+        problem = f"has voxels of {' x '.join(f'{mm:.2f}' for mm in scan.spacing_mm)} mm"
+        raise InputError(problem, "Give a T1w of 1 mm voxels", file=path.name)
 
 
 def _denoised(scan: Volume) -> Volume:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from smartms_img.catalogue import endpoint
-from smartms_img.phantoms.atrophy_benchmark import Expected, ManualVolume
+from smartms_img.phantoms.atrophy_expected import Expected, ManualVolume
 
 CODES = ("PBVC", "PCGMVC", "PTHALVC", "PVENTVC")
 PairKey = tuple[str, str, str]
@@ -124,7 +124,7 @@ def _repeats(
     pseudo = [
         abs(measured[key_of(item)][code])
         for item in once
-        if item.group == "injected" and not any(item.changes.values())
+        if item.group in {"still", "injected"} and not any(item.changes.values())
     ]
     found = []
     for test, values in (("scan-rescan", rescans), ("pseudo-rescan", pseudo)):

@@ -9,7 +9,8 @@ import pytest
 from smartms_img.cli.bench import atrophy
 from smartms_img.errors import InputError
 from smartms_img.io.nifti import save_image
-from smartms_img.phantoms.atrophy_benchmark import WANTED_FILE, write_injected
+from smartms_img.phantoms.atrophy_benchmark import write_injected
+from smartms_img.phantoms.atrophy_expected import WANTED_FILE
 from smartms_img.volume import Volume
 
 SHAPE = (20, 22, 18)
@@ -35,6 +36,7 @@ def scans(tmp_path: Path) -> Path:
         ({"rescan": ["a:b", "a:c"]}, "a is given twice"),
         ({"rescan": ["a:x"]}, "x_T1w.nii.gz: does not exist"),
         ({"rescan": ["a:../b"]}, "cannot be a participant label"),
+        ({"still": ["b", "b"]}, "b is given twice"),
         ({"inject": ["a"]}, "a_labels.nii.gz: does not exist"),
         ({"drift": [-5]}, "a seed is negative"),
         ({"drift": [3, 3]}, "3 is given twice"),
@@ -50,7 +52,7 @@ def test_bad_requests_write_nothing(
 
 
 def test_pairs_need_a_folder_of_scans(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="need scans"):
+    with pytest.raises(InputError, match="have no folder"):
         atrophy(tmp_path / "out", rescan=["a:b"])
 
 
@@ -60,7 +62,9 @@ def test_another_benchmark_is_not_resumed(tmp_path: Path, scans: Path) -> None:
     (bids / "participants.tsv").touch()
     with pytest.raises(InputError, match=r"wanted.json: is missing or damaged"):
         atrophy(tmp_path / "out", scans=scans, rescan=["a:b"])
-    (bids / WANTED_FILE).write_text(json.dumps({"rescan": ["a:c"], "inject": [], "drift": []}))
+    (bids / WANTED_FILE).write_text(
+        json.dumps({"rescan": ["a:c"], "still": [], "inject": [], "drift": []})
+    )
     with pytest.raises(InputError, match="holds a benchmark of other scans"):
         atrophy(tmp_path / "out", scans=scans, rescan=["a:b"])
 

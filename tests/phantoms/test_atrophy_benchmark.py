@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from smartms_img.phantoms.atrophy_benchmark import Expected, ManualVolume
+from smartms_img.io.nifti import load_image, save_image
+from smartms_img.phantoms.atrophy_benchmark import STILL_VISITS, write_stills
+from smartms_img.phantoms.atrophy_expected import Expected, ManualVolume
 from smartms_img.phantoms.atrophy_scores import repeat_errors, scores, volume_scores
 from smartms_img.phantoms.deform import move
 from smartms_img.phantoms.injection import (
@@ -128,3 +130,31 @@ def test_volumes_beside_manual_labels_by_hand():
     assert found["mean bias %"] == pytest.approx(14.545, abs=0.001)
     assert found["repeat SD % by smartms"] == 0.0
     assert found["repeat SD % by hand"] == pytest.approx(100 * np.log(1.1) / np.sqrt(2))
+
+
+def test_pseudo_rescans_show_the_same_head_at_every_visit(tmp_path):
+    """Each visit is moved and noisy on its own, and nothing is expected to change."""
+    ball = np.clip(26.5 - RADIUS, 0, 1) * (1 + 0.2 * np.cos(0.6 * XYZ).prod(axis=-1))
+    save_image(Volume(ball.astype(np.float32), np.eye(4)), tmp_path / "a_T1w.nii.gz")
+    expected = write_stills(tmp_path / "bids", tmp_path, ["a"])
+    assert len(expected) == STILL_VISITS - 1 + 4
+    assert not any(change for item in expected for change in item.changes.values())
+    scans = [
+        load_image(tmp_path / f"bids/sub-sa/ses-V0{visit}/anat/sub-sa_ses-V0{visit}_T1w.nii.gz")
+        for visit in range(STILL_VISITS)
+    ]
+    volumes = np.array([(scan.data > 0.5 * scan.data.max() / 1.3).sum() for scan in scans])
+    assert np.abs(volumes / volumes.mean() - 1).max() < 0.1
+    assert not np.array_equal(scans[0].data > 0, scans[1].data > 0)
+
+
+def test_pseudo_rescans_count_as_such():
+    still = [pair("s1", "V00", f"V0{n}", "still", **everywhere(0.0)) for n in (1, 2, 3)]
+    measured = {
+        (item.subject, item.reference, item.follow): everywhere(0.01 * n)
+        for n, item in enumerate(still, start=1)
+    }
+    found = {(s.test, s.statistic): s for s in scores(still, measured) if s.paramcd == "PBVC"}
+    assert found["pseudo-rescan", "largest |change|"].value == pytest.approx(0.03)
+    assert found["pseudo-rescan", "median |change|"].count == 3
+    assert ("injected", "slope") not in found
