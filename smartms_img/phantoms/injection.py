@@ -162,15 +162,26 @@ def acquire(
         target, steps = points, 6
         for _ in range(steps):
             points = target - (move(field, points) - points)
-    depth = ndimage.distance_transform_edt(ndimage.binary_fill_holes(image.data > 0)) - 0.5
-    inside = ndimage.map_coordinates(depth.astype(np.float32), points, order=1).reshape(shape)
-    inside = inside > settings.edge_mm * np.abs(_smooth_noise(shape, rng, _EDGE_KNOTS))
+    inside = _visit_mask(image, points, rng, settings.edge_mm)
     signal = ndimage.map_coordinates(image.data.astype(np.float32), points, order=5)
     signal = np.maximum(signal, 0.0).reshape(shape) * rng.uniform(0.8, 1.25)
     signal *= np.exp(settings.bias * _smooth_noise(shape, rng))
     sd = settings.noise * np.percentile(signal[inside], 95)
     noisy = np.hypot(signal + sd * rng.normal(size=shape), sd * rng.normal(size=shape))
     return Volume((noisy * inside).astype(np.float32), image.affine)
+
+
+def _visit_mask(
+    image: Volume, points: NDArray[np.float32], rng: np.random.Generator, edge_mm: float
+) -> Mask:
+    """Return where a visit has signal: all of a whole head, else within an edge of its own."""
+    brain = ndimage.binary_fill_holes(image.data > 0)
+    if brain.all():
+        return np.ones(image.shape, dtype=bool)
+    depth = ndimage.distance_transform_edt(brain).astype(np.float32) - 0.5
+    at_points = ndimage.map_coordinates(depth, points, order=1).reshape(image.shape)
+    cut = edge_mm * np.abs(_smooth_noise(image.shape, rng, _EDGE_KNOTS))
+    return np.asarray(at_points > cut)
 
 
 def _change_percent(field: Field, mask: Mask) -> float:

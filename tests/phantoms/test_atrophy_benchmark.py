@@ -158,3 +158,15 @@ def test_pseudo_rescans_count_as_such():
     assert found["pseudo-rescan", "largest |change|"].value == pytest.approx(0.03)
     assert found["pseudo-rescan", "median |change|"].count == 3
     assert ("injected", "slope") not in found
+
+
+def test_a_whole_head_has_signal_everywhere_and_a_stripped_one_an_edge_of_its_own():
+    stripped = Volume((RADIUS < 26).astype(np.float32), np.eye(4))
+    head = Volume(stripped.data + np.float32(0.05), np.eye(4))
+    still = Acquisition(degrees=0.0, shift_mm=0.0)
+    assert (acquire(head, None, np.random.default_rng(0), still).data > 0).all()
+    masks = [acquire(stripped, None, np.random.default_rng(n), still).data > 0 for n in (0, 1)]
+    for mask in masks:
+        assert not mask[RADIUS >= 26].any()
+        assert mask[RADIUS < 24].all()
+    assert (masks[0] ^ masks[1]).sum() > 200
