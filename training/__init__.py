@@ -1,0 +1,1 @@
+"""Training of the nets that the package ships; none of it is in the wheel."""

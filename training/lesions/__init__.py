@@ -1,0 +1,1 @@
+"""The lesion net: synthetic patches and training."""
