@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smartms_img.errors import InputError
-from smartms_img.io.nifti import load_image
+from smartms_img.io.nifti import load_labels
 
 _CSF = ("ventricle", "csf", "vessel", "inf lat vent")
 # Cortical labels of the Neuromorphometrics protocol (Klein and Tourville 2012,
@@ -36,7 +36,7 @@ def read_manual_regions(
     dict of str to ndarray of bool
         ``brain``, ``cortex``, ``thalamus``, ``ventricles``; axes RAS+.
     """
-    values = np.rint(load_image(labels).data).astype(int)
+    values = np.rint(load_labels(labels).data).astype(int)
     if values.shape != shape:
         problem = f"has {_size(values.shape)} voxels, its scan {_size(shape)}"
         raise InputError(problem, "Give labels on the grid of the scan", file=labels.name)

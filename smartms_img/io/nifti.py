@@ -28,6 +28,7 @@ from smartms_img.volume import Volume
 _FEWEST_VOXELS = 16
 _MOST_VOXELS = 1e9
 _LEAST_SIGNAL = 1e-3
+_MOST_REPEATS = 0.5
 
 
 def load_image(path: Path, *, subject: str = "", session: str = "", item: str = "") -> Volume:
@@ -49,7 +50,7 @@ def load_image(path: Path, *, subject: str = "", session: str = "", item: str = 
     ------
     InputError
         If the file cannot be read in full, is not 3-D, holds values that are not finite, is
-        constant, or has an affine that places no voxel.
+        constant or a label image, or has an affine that places no voxel.
     """
     return _load(path, _refuse_useless, subject, session, item)
 
@@ -58,6 +59,11 @@ def load_mask(path: Path, *, subject: str = "", session: str = "", item: str = "
     """Read a mask as :func:`load_image` does: 1 where it is above one half; it may be empty."""
     mask = _load(path, _refuse_infinite, subject, session, item)
     return mask.like((mask.data > 0.5).astype(np.float32))
+
+
+def load_labels(path: Path) -> Volume:
+    """Read an image of labels as :func:`load_image` does."""
+    return _load(path, _refuse_infinite, "", "", "")
 
 
 def _load(
@@ -186,6 +192,10 @@ def _refuse_useless(data: NDArray[np.float32]) -> None:
         )
     if (data > 0).mean() < _LEAST_SIGNAL:
         raise _BadContentError("holds hardly a positive value", "Give the magnitude image")
+    # Even a scan of 8 bits rarely repeats a value from one voxel to the next.
+    signal = (data[1:] > 0) & (data[:-1] > 0)
+    if ((data[1:] == data[:-1]) & signal).sum() > _MOST_REPEATS * signal.sum():
+        raise _BadContentError("is a mask or a label image", "Give the scan itself")
 
 
 def _explain(error: BaseException) -> tuple[str, str]:

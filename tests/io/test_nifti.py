@@ -63,6 +63,13 @@ def test_a_negative_image_is_refused(tmp_path):
     assert "hardly a positive value" in complaint(write(tmp_path / "negative.nii.gz", -SIGNAL))
 
 
+def test_labels_are_no_scan(tmp_path):
+    blocks = np.kron(RNG.integers(0, 9, (5, 5, 5)), np.ones((4, 4, 4))).astype(np.uint8)
+    assert "is a mask or a label image" in complaint(write(tmp_path / "labels.nii.gz", blocks))
+    eight_bits = np.rint(SIGNAL).astype(np.uint8)
+    assert load_image(write(tmp_path / "scan.nii.gz", eight_bits)).shape == SHAPE
+
+
 def test_good_image(tmp_path):
     volume = load_image(write(tmp_path / "good.nii.gz"), **WHOM)
     assert (volume.data == SIGNAL).all()
