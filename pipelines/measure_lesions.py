@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from shutil import copyfile
 from typing import Any
 
 import numpy as np
 
-from pipelines.measure_visits import BASE, FOLLOW, SUBJECT, measure_visits
+from pipelines.measure_visits import BASE, FOLLOW, SUBJECT, Scans, measure_visits
 from smartms_img.config import StudyConfig
 from smartms_img.interfaces.oct_checks import values_by_name
 from smartms_img.interfaces.session_files import SessionFiles, read_derivative, read_world_matrix
-from smartms_img.io.layout import measures_file, pair_stem, qc_file, session_stem
+from smartms_img.io.layout import lesions_file, measures_file, pair_stem, qc_file, session_stem
 from smartms_img.io.measures import Measure, read_measures, read_qc
 from smartms_img.io.nifti import save_on_grid_of
 from smartms_img.mri.geometry import resample
@@ -23,11 +22,7 @@ _LESION_ENDPOINTS = ("T2L", "BHL", "NEWL", "ENLL", "SHRL", "RESL", "ATLV")
 
 
 def measure_lesions(
-    base: Mapping[Contrast, Path],
-    follow: Mapping[Contrast, Path] | None,
-    out: Path,
-    config: StudyConfig,
-    work: Path,
+    base: Scans, follow: Scans | None, out: Path, config: StudyConfig, work: Path
 ) -> dict[str, Any]:
     """Find lesions, and with a follow-up their change.
 
@@ -69,7 +64,7 @@ def measure_lesions(
         _write_change(out, base[Contrast.FLAIR], out / "change.nii.gz")
         result |= _values(read_measures(out / measures_file(stem)))
         result["follow"] = _visit_result(out, FOLLOW)
-    copyfile(out / f"{stem}_desc-lesions_stats.tsv", out / "lesions.tsv")
+    copyfile(out / lesions_file(stem), out / "lesions.tsv")
     return {**result, "qc": values_by_name(read_qc(out / qc_file(stem)))}
 
 

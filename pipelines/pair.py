@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nipype import Node, Workflow
 
+from pipelines.session import lesion_source
 from smartms_img.config import LesionConfig
 from smartms_img.execution.units import Unit, UnitContext
 from smartms_img.interfaces.lesion_change_node import FindLesionChange
@@ -73,6 +74,7 @@ def init_pair_wf(unit: Unit, context: UnitContext) -> Workflow:
             years=_years(unit, context),
             sources=sources,
             rule=rule,
+            lesion_source=lesion_source(config.lesions, sources),
             thresholds=context.config.qc.mri,
         ),
         name="measure",

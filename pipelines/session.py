@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from nipype import Node, Workflow
 from nipype.interfaces.utility import IdentityInterface
 
@@ -218,7 +220,7 @@ def _result_nodes(
             session=unit.session,
             sources=sources,
             min_volume_mm3=config.lesions.min_volume_mm3,
-            lesion_rule=lesion_source(config.lesions),
+            lesion_rule=lesion_source(config.lesions, sources),
             thresholds=thresholds,
         ),
         name="measure",
@@ -228,9 +230,9 @@ def _result_nodes(
     return [measure, store, draw]
 
 
-def lesion_source(config: LesionConfig) -> str:
-    """Return what METHOD says of lesions: where masks from elsewhere come from."""
-    return f"lesion masks of {config.masks}" if config.masks else ""
+def lesion_source(config: LesionConfig, files: Iterable[str]) -> str:
+    """Return what METHOD says of lesions: where masks from elsewhere, if any, come from."""
+    return f"lesion masks of {config.masks}" if any(map(is_lesion_mask, files)) else ""
 
 
 def _raw(unit: Unit, contrast: Contrast) -> str:

@@ -47,7 +47,7 @@ class FindLesionChange(SimpleInterface):
         # The deformation undoes the very expansion of fluid that is asked for here.
         fluid = (both["csf_follow"] > 0.5) & (both["csf_base"] < 0.5)
         atrophied = (both["lesions_base"] > 0.5) & fluid
-        tissue = Tissue(*(middle[f"{name}_base"] for name in ("csf", "grey", "white")))
+        tissue = Tissue.of(middle, "_base")
         ratio = middle["jacobian_follow"] / np.maximum(middle["jacobian_base"], 1e-3)
         rows = compared_lesion_rows(change, earlier, later, tissue, middle["regions_base"], ratio)
         write_lesion_rows(folder / "lesions.tsv", rows, rule.name)

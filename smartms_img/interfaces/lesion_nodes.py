@@ -107,7 +107,7 @@ class SegmentLesions(_Lesions):
     def _find(
         self, flair: Volume, context: dict[str, np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray]:
-        tissue = Tissue(context["csf"], context["grey"], context["white"])
+        tissue = Tissue.of(context)
         threshold = self.inputs.threshold_z
         evidence = flair_evidence(flair, tissue, context["white_prior"], threshold)
         lesions = segment_lesions(

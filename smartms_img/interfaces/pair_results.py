@@ -12,7 +12,7 @@ from smartms_img.interfaces.arrays import get, get_arrays, get_mask
 from smartms_img.interfaces.base import SimpleInterface
 from smartms_img.interfaces.results import Store, StoreInputSpec, as_measures
 from smartms_img.io.atomic import write_text
-from smartms_img.io.layout import measures_file, qc_file
+from smartms_img.io.layout import lesions_file, measures_file, qc_file
 from smartms_img.io.measures import Measure, QcMetric, check, write_measures, write_qc
 from smartms_img.method import METHOD_VERSION
 from smartms_img.mri.atrophy import (
@@ -44,6 +44,7 @@ class _MeasurePairInputSpec(BaseInterfaceInputSpec):
     change = traits.Str()
     atrophied = traits.Str()
     rule = traits.Any(mandatory=True)
+    lesion_source = traits.Str("", usedefault=True, desc="where masks come from, for METHOD")
     scale = traits.Any(mandatory=True, desc="ScaleChange that was taken out, or None")
     spacings_mm = traits.List(mandatory=True, desc="voxel size of the T1w of both visits")
     thresholds = traits.Any(mandatory=True)
@@ -64,8 +65,8 @@ class MeasurePair(SimpleInterface):
         changes = volume_changes(
             middle["jacobian_base"],
             middle["jacobian_follow"],
-            region_weights(_tissue(middle, "base"), middle["regions_base"]),
-            region_weights(_tissue(middle, "follow"), middle["regions_follow"]),
+            region_weights(Tissue.of(middle, "_base"), middle["regions_base"]),
+            region_weights(Tissue.of(middle, "_follow"), middle["regions_follow"]),
         )
         volumes = self._volume_values(changes)
         scale: ScaleChange | None = self.inputs.scale
@@ -73,7 +74,8 @@ class MeasurePair(SimpleInterface):
         measures = self._measures(volumes, held)
         if isdefined(self.inputs.change):
             rule: ChangeRule = self.inputs.rule
-            measures += self._measures(self._lesion_values(), rule.name)
+            named = "; ".join(filter(None, (rule.name, self.inputs.lesion_source)))
+            measures += self._measures(self._lesion_values(), named)
         write_measures(staging / measures_file(stem), measures)
         scope = tuple(value.paramcd for value in volumes)
         write_qc(staging / qc_file(stem), self._checks(both, middle, changes, scope))
@@ -160,10 +162,6 @@ class MeasurePair(SimpleInterface):
         return QcMetric(name, None, f"<= {limit:g}", QcStatus.NOTRUN, reason, volume_endpoints)
 
 
-def _tissue(both: dict[str, np.ndarray], visit: str) -> Tissue:
-    return Tissue(both[f"csf_{visit}"], both[f"grey_{visit}"], both[f"white_{visit}"])
-
-
 class _StorePairInputSpec(StoreInputSpec):
     sessions = traits.List(traits.Str(), mandatory=True)
     both = traits.Str(mandatory=True)
@@ -206,7 +204,7 @@ class StorePair(Store):
                 f"1 new, 2 enlarging, 3 shrinking, 4 resolved; rule {rule.name}",
                 np.uint8,
             )
-            table = Path(self.inputs.staging) / f"{self.inputs.stem}_desc-lesions_stats.tsv"
+            table = Path(self.inputs.staging) / lesions_file(self.inputs.stem)
             write_text(table, Path(self.inputs.rows).read_text(encoding="utf-8"))
         worlds = (self.inputs.to_base, self.inputs.to_follow)
         for session, world in zip(self.inputs.sessions, worlds, strict=True):

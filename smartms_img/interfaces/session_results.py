@@ -12,7 +12,7 @@ from smartms_img.interfaces.arrays import get, get_arrays, get_mask
 from smartms_img.interfaces.base import SimpleInterface
 from smartms_img.interfaces.lesion_files import write_lesion_rows
 from smartms_img.interfaces.results import Store, StoreInputSpec, as_measures
-from smartms_img.io.layout import measures_file, qc_file
+from smartms_img.io.layout import lesions_file, measures_file, qc_file
 from smartms_img.io.measures import QcMetric, check, write_measures, write_qc
 from smartms_img.method import METHOD_VERSION
 from smartms_img.mri.brain import edge_fraction, erode
@@ -93,7 +93,7 @@ class MeasureSession(SimpleInterface):
 
     def _lesion_values(self) -> list[Value]:
         lesions, context = get_mask(self.inputs.lesions), get_arrays(self.inputs.context)
-        tissue = Tissue(context["csf"], context["grey"], context["white"])
+        tissue = Tissue.of(context)
         spacing = lesions.spacing_mm
         values = lesion_values(lesions.data, tissue, context["regions"], spacing)
         return values + black_hole_values(
@@ -193,9 +193,9 @@ class StoreSession(Store):
             flair.like(evidence["probability"]), "label-lesion_probseg", "Lesion probability"
         )
         context = get_arrays(inputs.context)
-        tissue = Tissue(context["csf"], context["grey"], context["white"])
+        tissue = Tissue.of(context)
         rows = lesion_rows(
             get_mask(inputs.lesions), evidence["probability"], tissue, context["regions"]
         )
-        write_lesion_rows(Path(inputs.staging) / f"{inputs.stem}_desc-lesions_stats.tsv", rows)
+        write_lesion_rows(Path(inputs.staging) / lesions_file(inputs.stem), rows)
         self._matrix(inputs.flair_to_t1w, "from-FLAIR_to-T1w", "FLAIR", "T1w")

@@ -58,6 +58,11 @@ def measures_file(stem: str) -> str:
     return f"{stem}_desc-measures.json"
 
 
+def lesions_file(stem: str) -> str:
+    """Return the table of lesions of a stem."""
+    return f"{stem}_desc-lesions_stats.tsv"
+
+
 def qc_file(stem: str) -> str:
     """Return the QC metrics file of a stem."""
     return f"{stem}_desc-qc.json"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,11 @@ class Tissue:
     csf: Array
     grey: Array
     white: Array
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, Array], suffix: str = "") -> Tissue:
+        """Pick the posteriors out of arrays by name, with a suffix to each."""
+        return cls(*(arrays[f"{name}{suffix}"] for name in TISSUES))
 
     @property
     def labels(self) -> NDArray[np.uint8]:

@@ -16,7 +16,7 @@ from smartms_img.io.atomic import write_text
 from smartms_img.io.manual_labels import read_manual_regions
 from smartms_img.io.nifti import load_image, save_image
 from smartms_img.naming import Contrast
-from smartms_img.phantoms.atrophy_expected import Expected, ManualVolume
+from smartms_img.phantoms.atrophy_expected import CODES, Expected, ManualVolume
 from smartms_img.phantoms.brain import BrainPatient
 from smartms_img.phantoms.injection import (
     Acquisition,
@@ -59,7 +59,6 @@ _BASE, _SHRUNK = "V00", "V04"
 # For inversion and transitivity, besides every follow-up against the base.
 EXTRA_PAIRS = (("V01", _BASE), (_SHRUNK, _BASE), ("V01", _SHRUNK), ("V01", "V02"))
 STILL_VISITS = 6
-NO_CHANGE = ("PBVC", "PCGMVC", "PTHALVC", "PVENTVC")
 
 
 def benchmark_study(base: StudyConfig) -> StudyConfig:
@@ -158,7 +157,7 @@ def write_stills(bids: Path, scans: Path, names: Sequence[str]) -> list[Expected
         pairs = [(_BASE, visit) for visit in visits[1:]]
         pairs += [pair for pair in EXTRA_PAIRS if set(pair) <= set(visits)]
         expected += [
-            Expected(subject, first, second, "still", "none", dict.fromkeys(NO_CHANGE, 0.0))
+            Expected(subject, first, second, "still", "none", dict.fromkeys(CODES, 0.0))
             for first, second in pairs
         ]
     return expected

@@ -10,6 +10,8 @@ from pathlib import Path
 from smartms_img.errors import InputError
 from smartms_img.io.atomic import write_text
 
+# The endpoints whose true change is known.
+CODES = ("PBVC", "PCGMVC", "PTHALVC", "PVENTVC")
 TRUTH_FILE = "truth.json"
 MANUAL_FILE = "manual_volumes.json"
 WANTED_FILE = "wanted.json"

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from smartms_img.catalogue import endpoint
-from smartms_img.phantoms.atrophy_expected import Expected, ManualVolume
+from smartms_img.phantoms.atrophy_expected import CODES, Expected, ManualVolume
 
-CODES = ("PBVC", "PCGMVC", "PTHALVC", "PVENTVC")
 PairKey = tuple[str, str, str]
 """Subject, reference, follow-up."""
 VolumeKey = tuple[str, str, str]

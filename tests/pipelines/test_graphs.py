@@ -151,6 +151,11 @@ def test_a_lesion_mask_takes_the_place_of_the_segmentation():
     assert lesions.inputs.mask_file.endswith("ses-M00_label-lesion_mask.nii.gz")
     assert nodes["measure"].interface.inputs.lesion_rule == "lesion masks of manual"
     assert len(nodes["store"].interface.inputs.sources) == 3
+    pair, _ = flat(build(with_mask(PAIR), study))
+    assert pair["measure"].interface.inputs.lesion_source == "lesion masks of manual"
+    # A visit that is measured without a dataset has no such mask, whatever the study says.
+    own, _ = flat(build(SESSION, study))
+    assert own["measure"].interface.inputs.lesion_rule == ""
 
 
 def test_nodes_of_a_session():
