@@ -123,6 +123,7 @@ def change_rule(config: LesionConfig) -> ChangeRule:
     return ChangeRule(
         min_volume_mm3=config.change_min_volume_mm3,
         signal_z=config.change_z,
+        weak_probability=config.change_probability,
         enlarging_fraction=config.enlarging_fraction,
         shrinking_fraction=config.shrinking_fraction,
     )

@@ -97,6 +97,7 @@ def atrophy(
         selection=Selection(stop_after=UnitKind.PAIR),
         config=benchmark_study(default_study()),
         quiet=quiet,
+        show_missing=False,
     )
     code = run_dataset(request)
     expected = read_expected(bids)

@@ -93,7 +93,7 @@ def run_demo(out: Path, *, full: bool = False, quiet: bool = False) -> ExitCode:
     write_truth(out / "truth.json", truth)
     config = default_study()
     derivatives = out / "derivatives"
-    request = RunRequest(out / "bids", derivatives, config=config, quiet=quiet)
+    request = RunRequest(out / "bids", derivatives, config=config, quiet=quiet, show_missing=False)
     code = run_dataset(request)
     rows = read_tsv(derivatives / "tables" / "endpoints.tsv", key="PARAMCD")
     comparisons = compare(truth, rows, config)

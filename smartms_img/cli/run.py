@@ -59,6 +59,7 @@ class RunRequest:
     cluster: ClusterConfig = field(default_factory=lambda: ClusterConfig.model_validate({}))
     work: Path | None = None
     quiet: bool = False
+    show_missing: bool = True
 
 
 def _finite(value: float | None) -> float | None:
@@ -133,7 +134,8 @@ def run_dataset(request: RunRequest) -> ExitCode:
         found = engine.prepare()
         if not request.quiet:
             for finding in found.findings:
-                say(f"{finding.level}: {finding}")
+                if request.show_missing or finding.level != "missing":
+                    say(f"{finding.level}: {finding}")
         outcome = None
         if request.level is Level.PARTICIPANT:
             outcome = _run_units(engine, found.units, request)

@@ -33,14 +33,21 @@ class LesionConfig(Frozen):
     change_z: Positive = Field(
         2.5, description="FLAIR change that counts as real, in robust SD of the noise"
     )
+    change_probability: float = Field(
+        0.3,
+        gt=0,
+        le=1,
+        description="lesion probability that suffices where the FLAIR changed, 0 to 1",
+    )
     enlarging_fraction: Positive = Field(
-        0.5, description="growth that makes a lesion enlarging, fraction of its earlier volume"
+        0.5,
+        description="growth that makes a lesion enlarging, fraction of its earlier volume near by",
     )
     shrinking_fraction: float = Field(
         0.33,
         gt=0,
         lt=1,
-        description="loss that makes a lesion shrinking, fraction of its earlier volume",
+        description="loss that makes a lesion shrinking, fraction of its earlier volume near by",
     )
 
 

@@ -25,6 +25,26 @@ UNIT_MEMORY_GB = {
 }
 
 
+# Relative work of a unit: only the order in which units start depends on it.
+_WORK = {UnitKind.SESSION: 10, UnitKind.PAIR: 10, UnitKind.EYE: 1, UnitKind.SUBJECT: 1}
+
+
+def longest_first(units: Sequence[Unit]) -> list[Unit]:
+    """Put first what most work waits for: short units then fill the gaps at the end.
+
+    Parameters
+    ----------
+    units : sequence of Unit
+        A unit comes after those it depends on, and so it does in the result.
+    """
+    ahead: dict[str, int] = {}
+    for unit in reversed(units):
+        ahead[unit.id] = _WORK[unit.kind] + ahead.get(unit.id, 0)
+        for name in unit.depends:
+            ahead[name] = max(ahead.get(name, 0), ahead[unit.id])
+    return sorted(units, key=lambda unit: -ahead[unit.id])
+
+
 @dataclass(frozen=True)
 class Ended:
     """A unit that has just ended: its state, wall-clock seconds, and its place in the count."""
@@ -76,7 +96,7 @@ class Schedule:
 
     def run(self) -> dict[str, UnitState]:
         """Run until nothing is left to do; return the state of every unit of the plan."""
-        waiting = list(self.units)
+        waiting = longest_first(self.units)
         while waiting or self._running:
             waiting = [unit for unit in waiting if not self._settle_or_start(unit)]
             if self._running:

@@ -10,7 +10,13 @@ from nipype.interfaces.base import BaseInterfaceInputSpec, TraitedSpec, traits
 from smartms_img.interfaces.arrays import get, get_arrays, put
 from smartms_img.interfaces.base import SimpleInterface
 from smartms_img.interfaces.lesion_files import write_lesion_rows
-from smartms_img.mri.lesion_change import ChangeRule, Visit, classify_change, signal_change_z
+from smartms_img.mri.lesion_change import (
+    ChangeRule,
+    Visit,
+    classify_change,
+    joint_lesions,
+    trusted_change_z,
+)
 from smartms_img.mri.lesion_table import compared_lesion_rows
 from smartms_img.mri.tissue import Tissue
 
@@ -39,21 +45,24 @@ class FindLesionChange(SimpleInterface):
         grid = get(self.inputs.grid)
         rule: ChangeRule = self.inputs.rule
         earlier, later = (_visit(middle, visit) for visit in ("base", "follow"))
+        voxel_mm = grid.spacing_mm[0]
         brain = (middle["mask_base"] > 0.5) & (middle["mask_follow"] > 0.5)
-        lesions = earlier.lesions | later.lesions
-        normal = (earlier.csf < 0.1) & (later.csf < 0.1) & brain & ~lesions
-        z = signal_change_z(earlier.flair, later.flair, normal)
-        change = grid.like(classify_change(earlier, later, z, brain, grid.spacing_mm[0], rule))
+        z = trusted_change_z(earlier, later, brain, voxel_mm)
+        before, after = joint_lesions(earlier, later, z, voxel_mm, rule)
+        change = grid.like(classify_change(before, after, voxel_mm, rule))
         # The deformation undoes the very expansion of fluid that is asked for here.
         fluid = (both["csf_follow"] > 0.5) & (both["csf_base"] < 0.5)
         atrophied = (both["lesions_base"] > 0.5) & fluid
         tissue = Tissue.of(middle, "_base")
         ratio = middle["jacobian_follow"] / np.maximum(middle["jacobian_base"], 1e-3)
-        rows = compared_lesion_rows(change, earlier, later, tissue, middle["regions_base"], ratio)
+        chance = np.maximum(earlier.probability, later.probability)
+        rows = compared_lesion_rows(
+            change, before, after, chance, tissue, middle["regions_base"], ratio
+        )
         write_lesion_rows(folder / "lesions.tsv", rows, rule.name)
         self._results["rows"] = str(folder / "lesions.tsv")
         self._results["change"] = put(change, folder / "change.nii")
-        self._results["lesions"] = put(grid.like(lesions), folder / "lesions.nii")
+        self._results["lesions"] = put(grid.like(before | after), folder / "lesions.nii")
         self._results["atrophied"] = put(grid.like(atrophied), folder / "atrophied.nii")
 
 

@@ -16,6 +16,11 @@ from smartms_img.robust import robust_sd
 Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
+_BLUR_VOXELS = 0.7
+_DRIFT_MM = 20.0
+_SLOPE_BINS = 20
+_NEAR_MM = 10.0
+
 
 class LesionChange(IntEnum):
     """Labels of the lesion change map."""
@@ -32,6 +37,7 @@ class ChangeRule:
 
     min_volume_mm3: float
     signal_z: float
+    weak_probability: float
     enlarging_fraction: float
     shrinking_fraction: float
 
@@ -39,7 +45,8 @@ class ChangeRule:
     def name(self) -> str:
         """Name of the rule with its parameters."""
         return (
-            f"joint-signal z>={self.signal_z:g} vol>={self.min_volume_mm3:g}mm3 "
+            f"joint-signal z>={self.signal_z:g} p>={self.weak_probability:g} "
+            f"vol>={self.min_volume_mm3:g}mm3 "
             f"grow>={self.enlarging_fraction:g} shrink>={self.shrinking_fraction:g}"
         )
 
@@ -54,7 +61,7 @@ class Visit:
     csf: Array
 
 
-def signal_change_z(earlier: Array, later: Array, normal: Mask) -> Array:
+def signal_change_z(earlier: Array, later: Array, normal: Mask, voxel_mm: float) -> Array:
     """Return the FLAIR change in units of its noise between the visits.
 
     Parameters
@@ -63,55 +70,120 @@ def signal_change_z(earlier: Array, later: Array, normal: Mask) -> Array:
         FLAIR of the visits in one space.
     normal : ndarray of bool
         Brain tissue without lesions, in which change is noise.
+    voxel_mm : float
+        Edge of the isotropic voxels.
 
     Returns
     -------
     ndarray
-        Later minus earlier, after both were scaled to median 1 and equal spread in ``normal``;
-        0 is the median and 1 the robust standard deviation of the difference in ``normal``.
+        Later minus earlier, after both were scaled to equal spread in ``normal`` and what varies
+        over centimetres was taken out. Noise grows with the slope of the signal, for no two
+        visits lie on each other exactly: 1 is the SD of the difference in ``normal`` where the
+        slope is the same.
     """
-    a, b = _standard(earlier, normal), _standard(later, normal)
-    difference = ndimage.gaussian_filter(b - a, 0.7)
-    centre = np.median(difference[normal])
-    spread = robust_sd(difference[normal]) + 1e-6
-    return ((difference - centre) / spread).astype(np.float32)
+    if not normal.any():
+        return np.zeros_like(earlier)
+    a, b = (_standard(image, normal, voxel_mm) for image in (earlier, later))
+    difference = ndimage.gaussian_filter(b - a, _BLUR_VOXELS)
+    difference -= _drift(difference, normal, voxel_mm)
+    mean = ndimage.gaussian_filter(0.5 * (a + b), _BLUR_VOXELS)
+    slope = np.sqrt(sum(np.square(part) for part in np.gradient(mean, voxel_mm)))
+    return np.asarray(difference / _noise(difference, slope, normal), dtype=np.float32)
+
+
+def trusted_change_z(earlier: Visit, later: Visit, brain: Mask, voxel_mm: float) -> Array:
+    """Return :func:`signal_change_z`, and 0 where it is no sign of lesion change.
+
+    That is in fluid and within two voxels of the brain's edge, where a rim of half a millimetre is
+    registration error.
+    """
+    lesions = earlier.lesions | later.lesions
+    normal = (earlier.csf < 0.1) & (later.csf < 0.1) & brain & ~lesions
+    trusted = ndimage.binary_erosion(brain, iterations=2)
+    trusted &= np.minimum(earlier.csf, later.csf) <= 0.5
+    return signal_change_z(earlier.flair, later.flair, normal, voxel_mm) * trusted
+
+
+def joint_lesions(
+    earlier: Visit, later: Visit, change_z: Array, voxel_mm: float, rule: ChangeRule
+) -> tuple[Mask, Mask]:
+    """Decide for both visits together where lesions are.
+
+    Two segmentations of one unchanged lesion differ at its rim. There the mean of both
+    probabilities decides for both visits, but for parts where the signal changed as well: lesion
+    of one visit and not of the other, of at least the smallest volume.
+
+    Parameters
+    ----------
+    earlier, later : Visit
+        In one space.
+    change_z : ndarray
+        Signal change, as :func:`signal_change_z` gives it; 0 where it is not to be trusted.
+    voxel_mm : float
+        Edge of the isotropic voxels.
+    rule : ChangeRule
+        Thresholds.
+
+    Returns
+    -------
+    earlier, later : ndarray of bool
+        Lesions that differ only where the signal changed.
+    """
+    spacing = (voxel_mm, voxel_mm, voxel_mm)
+    gained = drop_small(_appeared(earlier, later, change_z, rule), spacing, rule.min_volume_mm3)
+    lost = drop_small(_appeared(later, earlier, -change_z, rule), spacing, rule.min_volume_mm3)
+    likely = 0.5 * (earlier.probability + later.probability) >= 0.5
+    pooled = (earlier.lesions & later.lesions) | ((earlier.lesions | later.lesions) & likely)
+    pooled = drop_small(pooled | gained | lost, spacing, rule.min_volume_mm3) & pooled
+    return (pooled & ~gained) | lost, (pooled & ~lost) | gained
+
+
+def _appeared(before: Visit, after: Visit, rise: Array, rule: ChangeRule) -> Mask:
+    """Return lesion of one visit and not of the other, where the signal rose; with its rim."""
+    here = after.lesions | (after.probability >= rule.weak_probability)
+    core = here & ~before.lesions & (rise > rule.signal_z)
+    rim = ndimage.binary_dilation(core, CONNECTIVITY_26) & after.lesions & ~before.lesions
+    return np.asarray(core | (rim & (rise > 0)))
 
 
 def classify_change(
-    earlier: Visit, later: Visit, change_z: Array, brain: Mask, voxel_mm: float, rule: ChangeRule
+    earlier: Mask, later: Mask, voxel_mm: float, rule: ChangeRule
 ) -> NDArray[np.uint8]:
     """Label new, enlarging, shrinking and resolved lesions.
 
-    A new lesion lies in the later mask, touches no earlier lesion dilated by one voxel, and its
-    signal really rose; a resolved one mirrors it. An enlarging (shrinking) lesion gained (lost) a
-    fraction of its volume, and a part of at least the smallest volume, by a real change of
-    signal. Only voxels that changed are labelled.
+    Lesions are connected over both visits, so one that merged or split is one. One without any
+    voxel at the earlier visit is new, one without any at the later visit is resolved. One that
+    gained (lost) a fraction of the volume that it had within a centimetre of that part is
+    enlarging (shrinking): of confluent lesions only the neighbourhood counts.
+
+    Parameters
+    ----------
+    earlier, later : ndarray of bool
+        Lesions, as :func:`joint_lesions` gives them.
+    voxel_mm : float
+        Edge of the isotropic voxels.
+    rule : ChangeRule
+        Thresholds.
 
     Returns
     -------
     ndarray of uint8
-        :class:`LesionChange` labels, 0 elsewhere.
+        :class:`LesionChange` labels of the voxels that changed, 0 elsewhere.
     """
-    spacing = (voxel_mm, voxel_mm, voxel_mm)
-    # A rim of half a millimetre at the brain's edge or the ventricles is registration error.
-    fluid = np.minimum(earlier.csf, later.csf) > 0.5
-    trusted = ndimage.binary_erosion(brain, iterations=2) & ~fluid
-    result = np.zeros(brain.shape, dtype=np.uint8)
-    pairs = (
-        (earlier.lesions, later.lesions, change_z, LesionChange.NEW, LesionChange.ENLARGING),
-        (later.lesions, earlier.lesions, -change_z, LesionChange.RESOLVED, LesionChange.SHRINKING),
+    result = np.zeros(earlier.shape, dtype=np.uint8)
+    lesion, count = ndimage.label(earlier | later, CONNECTIVITY_26)
+    kinds = (
+        (earlier, later, rule.enlarging_fraction, LesionChange.NEW, LesionChange.ENLARGING),
+        (later, earlier, rule.shrinking_fraction, LesionChange.RESOLVED, LesionChange.SHRINKING),
     )
-    for before, after, rise, appeared, grew in pairs:
-        fraction = (
-            rule.enlarging_fraction if grew is LesionChange.ENLARGING else rule.shrinking_fraction
-        )
-        gained = after & ~before & trusted & (rise > rule.signal_z)
-        gained = drop_small(gained, spacing, rule.min_volume_mm3)
-        # Parts that touch one lesion belong to it.
-        lesion, count = ndimage.label(before | after, CONNECTIVITY_26)
+    for before, after, fraction, appeared, grew in kinds:
+        gained = after & ~before
+        if not gained.any():
+            continue
+        near = ndimage.distance_transform_edt(~gained, sampling=voxel_mm) <= _NEAR_MM
         gain, had, was = (
             np.bincount(lesion[part], minlength=count + 1)
-            for part in (gained, before, earlier.lesions)
+            for part in (gained, before, earlier & near)
         )
         result[gained & (had == 0)[lesion]] = appeared
         result[gained & ((had > 0) & (gain >= fraction * was))[lesion]] = grew
@@ -158,8 +230,34 @@ def change_values(
     ]
 
 
-def _standard(flair: Array, normal: Mask) -> Array:
-    values = flair[normal]
-    centre = np.median(values)
-    spread = robust_sd(values) + 1e-6
-    return ((flair - centre) / spread).astype(np.float32)
+def _standard(flair: Array, normal: Mask, voxel_mm: float) -> Array:
+    """Scale to median 0 and spread 1, of what two millimetres have in common: not noise."""
+    smooth = _smooth_within(flair, normal, 2.0 / voxel_mm)[normal]
+    spread = robust_sd(smooth) + 1e-6
+    return ((flair - np.median(smooth)) / spread).astype(np.float32)
+
+
+def _drift(difference: Array, normal: Mask, voxel_mm: float) -> Array:
+    """Return what bias fields leave of a difference; single changes hardly move it."""
+    centre, spread = np.median(difference[normal]), robust_sd(difference[normal])
+    usual = np.clip(difference, centre - 2 * spread, centre + 2 * spread)
+    return _smooth_within(usual, normal, _DRIFT_MM / voxel_mm)
+
+
+def _noise(difference: Array, slope: Array, normal: Mask) -> Array:
+    """Fit the variance of a difference by a constant and the square of the slope."""
+    values, slopes = difference[normal], slope[normal]
+    edges = np.quantile(slopes, np.linspace(0, 1, _SLOPE_BINS + 1)[1:-1])
+    place = np.digitize(slopes, edges)
+    filled = [n for n in range(_SLOPE_BINS) if (place == n).sum() > 20]
+    variance = [robust_sd(values[place == n]) ** 2 for n in filled]
+    steep = [float(np.median(slopes[place == n]) ** 2) for n in filled]
+    grows, least = np.polyfit(steep, variance, 1) if len(filled) > 1 else (0.0, variance[0])
+    flat = max(float(least), 0.25 * float(np.median(variance)), 1e-12)
+    return np.asarray(np.sqrt(flat + max(float(grows), 0.0) * slope**2))
+
+
+def _smooth_within(image: Array, mask: Mask, sigma: float) -> Array:
+    weight = ndimage.gaussian_filter(mask.astype(np.float32), sigma)
+    total = ndimage.gaussian_filter(np.where(mask, image, 0).astype(np.float32), sigma)
+    return np.asarray(total / np.maximum(weight, 1e-6))

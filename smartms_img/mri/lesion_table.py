@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from smartms_img.mri.lesion_change import LesionChange, Visit
+from smartms_img.mri.lesion_change import LesionChange
 from smartms_img.mri.lesions import CONNECTIVITY_26, LesionLocation, lesion_locations
 from smartms_img.mri.tissue import Tissue
 from smartms_img.volume import Volume
+
+Mask = NDArray[np.bool_]
 
 STABLE = "stable"
 
@@ -80,8 +82,9 @@ def lesion_rows(
 
 def compared_lesion_rows(
     change: Volume,
-    earlier: Visit,
-    later: Visit,
+    earlier: Mask,
+    later: Mask,
+    probability: NDArray[np.float32],
     tissue: Tissue,
     regions: NDArray[np.integer],
     volume_ratio: NDArray[np.float32],
@@ -95,26 +98,26 @@ def compared_lesion_rows(
     ----------
     change : Volume
         :class:`LesionChange` labels.
-    earlier, later : Visit
-        Masks and probabilities on the grid of ``change``.
+    earlier, later : ndarray of bool
+        Lesions on the grid of ``change``.
+    probability : ndarray
+        Probability of lesion at the visit that shows more of it.
     tissue, regions : Tissue, ndarray
         Of the earlier visit.
     volume_ratio : ndarray
         Later over earlier volume.
     """
-    labels, count = ndimage.label(earlier.lesions | later.lesions, CONNECTIVITY_26)
+    labels, count = ndimage.label(earlier | later, CONNECTIVITY_26)
     found = np.arange(1, count + 1)
     before, after = (
-        np.bincount(labels[visit.lesions], minlength=count + 1) * change.voxel_volume_mm3
-        for visit in (earlier, later)
+        np.bincount(labels[mask], minlength=count + 1) * change.voxel_volume_mm3
+        for mask in (earlier, later)
     )
     votes = np.stack(
         [np.bincount(labels[change.data == fate], minlength=count + 1) for fate in LesionChange]
     )
     fates = [fate.name.lower() for fate in LesionChange]
-    chance = np.maximum(
-        *(ndimage.mean(visit.probability, labels, found) for visit in (earlier, later))
-    )
+    chance = ndimage.mean(probability, labels, found)
     ratio = ndimage.mean(volume_ratio, labels, found)
     places = lesion_locations(labels, tissue, regions, change.spacing_mm)
     centres = _centres_mm(labels, count, change)

@@ -126,7 +126,7 @@ def register_visits(
     coefficients = np.zeros(int(np.prod(counts)) + _TONES)
     before: SplineGrid | None = None
     nodes = np.zeros(0, dtype=np.float32)
-    for level in levels:
+    for level in _distinct(levels, spacing_mm):
         shrink = max(1.0, level.image_mm / spacing_mm)
         a, b, w = (_shrink(image, shrink) for image in (earlier, later, weight))
         size_mm = spacing_mm * np.array(earlier.shape) / a.shape
@@ -144,6 +144,16 @@ def register_visits(
     return Registration(
         last.expand(nodes), last.expand(expand(ratio, bases)), tuple(tones.tolist())
     )
+
+
+def _distinct(levels: tuple[Level, ...], spacing_mm: float) -> list[Level]:
+    """Drop levels that a coarse grid would make the same as the next."""
+    sizes_mm = [max(level.image_mm, spacing_mm) for level in levels]
+    return [
+        level
+        for level, size, following in zip(levels, sizes_mm, [*sizes_mm[1:], 0.0], strict=True)
+        if size > following
+    ]
 
 
 class _Step:

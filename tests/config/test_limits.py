@@ -40,7 +40,7 @@ def test_numbers_are_found() -> None:
     assert {"mri.seed", "mri.lesions.flair_z", "qc.mri.min_snr", "qc.oct.min_frames"} <= set(
         NUMBERS
     )
-    assert len(NUMBERS) == 29
+    assert len(NUMBERS) == 30
 
 
 @pytest.mark.parametrize("path", NUMBERS)
@@ -71,6 +71,7 @@ LIMITS = [
     ("mri.lesions.change_min_volume_mm3", 0, 0.1, 1000, None),
     ("mri.lesions.flair_z", 0, 0.1, 10, None),
     ("mri.lesions.change_z", 0, 0.1, 10, None),
+    ("mri.lesions.change_probability", 0, 0.01, 1, 1.01),
     ("mri.lesions.enlarging_fraction", 0, 0.01, 2, None),
     ("mri.lesions.shrinking_fraction", 0, 0.01, 0.99, 1),
     ("oct.min_sector_coverage", 0, 0.01, 1, 1.01),

@@ -5,7 +5,7 @@ from fake_smartms import fake_config, make_dataset
 
 from smartms_img.execution.child import ChildExit, Job
 from smartms_img.execution.recipe import RecipeBook
-from smartms_img.execution.schedule import Schedule
+from smartms_img.execution.schedule import Schedule, longest_first
 from smartms_img.execution.survey import survey
 
 
@@ -55,3 +55,14 @@ def test_units_side_by_side_fit_memory_and_slots(
     assert launcher.most == most
     assert [state.state for state in states.values()].count("failed") == 6
     assert {states[unit.id].state for unit in units if unit.kind == "pair"} == {"blocked"}
+
+
+def test_units_that_others_wait_for_start_first(tmp_path: Path) -> None:
+    bids = make_dataset(tmp_path / "bids", s01={}, s02={})
+    units = survey(bids, fake_config()).units
+    ordered = longest_first(units)
+    assert sorted(unit.id for unit in ordered) == sorted(unit.id for unit in units)
+    place = {unit.id: n for n, unit in enumerate(ordered)}
+    assert all(place[name] < place[unit.id] for unit in units for name in unit.depends)
+    kinds = [unit.kind for unit in ordered]
+    assert kinds.index("eye") > max(n for n, kind in enumerate(kinds) if kind == "pair")

@@ -20,7 +20,7 @@ SHAPE, RADIUS_MM = (36, 38, 34), 12.0
 AFFINE = np.diag([1.0, 1.0, 1.0, 1.0])
 AFFINE[:3, 3] = -(np.array(SHAPE) - 1) / 2
 XYZ = np.moveaxis(np.indices(SHAPE, dtype=float), 0, -1) + AFFINE[:3, 3]
-RULE = ChangeRule(14.0, 2.5, enlarging_fraction=0.5, shrinking_fraction=0.5)
+RULE = ChangeRule(14.0, 2.5, 0.3, enlarging_fraction=0.5, shrinking_fraction=0.5)
 STEM = "sub-01/ses-M06/anat/sub-01_ses-M06_ref-M00"
 OLD, NEW, LOST = (-5.0, 2.0, 0.0), (5.0, -2.0, 1.0), (0.0, 5.0, -4.0)
 

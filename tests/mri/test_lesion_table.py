@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from smartms_img.mri.atlas import Region
-from smartms_img.mri.lesion_change import LesionChange, Visit
+from smartms_img.mri.lesion_change import LesionChange
 from smartms_img.mri.lesion_table import compared_lesion_rows, lesion_rows
 from smartms_img.mri.lesions import LesionLocation
 from smartms_img.mri.tissue import Tissue
@@ -51,9 +51,11 @@ def test_lesions_of_two_visits():
     change = np.zeros(SHAPE, dtype=np.uint8)
     change[mask(HIGH)] = LesionChange.NEW
     change[before & ~after] = LesionChange.SHRINKING
-    visits = (Visit(NONE, m, (0.9 * m).astype(np.float32), NONE) for m in (before, after))
+    chance = (0.9 * (before | after)).astype(np.float32)
     ratio = np.where(before, 0.9, 1.1).astype(np.float32)
-    new, split = compared_lesion_rows(Volume(change, AFFINE), *visits, TISSUE, REGIONS, ratio)
+    new, split = compared_lesion_rows(
+        Volume(change, AFFINE), before, after, chance, TISSUE, REGIONS, ratio
+    )
     assert (new.change, new.volume_mm3, new.follow_volume_mm3) == ("new", 0.0, 96.0)
     assert (split.change, split.volume_mm3, split.follow_volume_mm3) == ("shrinking", 192.0, 128.0)
     assert (new.jacobian, split.jacobian) == (pytest.approx(1.1), pytest.approx(0.9))
@@ -62,8 +64,6 @@ def test_lesions_of_two_visits():
 
 
 def test_a_lesion_that_did_not_change_is_stable():
-    visits = (Visit(NONE, mask(LOW), NONE, NONE) for _ in range(2))
-    (row,) = compared_lesion_rows(
-        Volume(np.zeros(SHAPE, dtype=np.uint8), AFFINE), *visits, TISSUE, REGIONS, 1 + NONE
-    )
+    unchanged = Volume(np.zeros(SHAPE, dtype=np.uint8), AFFINE)
+    (row,) = compared_lesion_rows(unchanged, mask(LOW), mask(LOW), NONE, TISSUE, REGIONS, 1 + NONE)
     assert (row.change, row.volume_mm3, row.follow_volume_mm3) == ("stable", 32.0, 32.0)
