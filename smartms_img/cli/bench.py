@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from smartms_img.cli.bench_lesions import lesions
 from smartms_img.cli.console import check_folder, print_table, say
 from smartms_img.cli.run import RunRequest, run_dataset
 from smartms_img.config import default_study
@@ -21,7 +22,7 @@ from smartms_img.io.measures import read_measures
 from smartms_img.io.tsv import tsv_text
 from smartms_img.naming import UnitKind
 from smartms_img.phantoms.atrophy_benchmark import (
-    benchmark_study,
+    atrophy_study,
     manual_volumes,
     write_drifts,
     write_injected,
@@ -48,6 +49,9 @@ from smartms_img.phantoms.atrophy_scores import (
 bench_app = typer.Typer(
     name="bench", help="Measure how well smartms measures.", no_args_is_help=True
 )
+
+
+bench_app.command("lesions")(lesions)
 
 
 @bench_app.command("atrophy")
@@ -95,7 +99,7 @@ def atrophy(
         bids,
         derivatives,
         selection=Selection(stop_after=UnitKind.PAIR),
-        config=benchmark_study(default_study()),
+        config=atrophy_study(default_study()),
         quiet=quiet,
         show_missing=False,
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from smartms_img.errors import InputError
 from smartms_img.io.atomic import write_text
+from smartms_img.phantoms.benchmark_dataset import write_description
 
 # The endpoints whose true change is known.
 CODES = ("PBVC", "PCGMVC", "PTHALVC", "PVENTVC")
@@ -50,19 +51,12 @@ def write_expected(
     wanted: dict[str, list[str]],
 ) -> None:
     """Write dataset description, participants, what was asked for and what ought to be found."""
-    write_text(
-        bids / "dataset_description.json",
-        '{"Name": "smartms atrophy benchmark", "BIDSVersion": "1.10.0"}\n',
-    )
-    ignored = "".join(f"{name}\n" for name in (TRUTH_FILE, MANUAL_FILE, WANTED_FILE, "**/oct"))
-    write_text(bids / ".bidsignore", ignored)
     write_text(bids / WANTED_FILE, json.dumps(wanted) + "\n")
     for name, items in ((TRUTH_FILE, expected), (MANUAL_FILE, manual)):
         write_text(bids / name, json.dumps([asdict(item) for item in items], indent=1) + "\n")
-    # Last: a dataset without it is not complete.
-    subjects = sorted({item.subject for item in expected})
-    rows = "".join(f"sub-{subject}\n" for subject in subjects)
-    write_text(bids / "participants.tsv", "participant_id\n" + rows)
+    subjects = {item.subject for item in expected}
+    ignored = (TRUTH_FILE, MANUAL_FILE, WANTED_FILE, "**/oct")
+    write_description(bids, "atrophy", sorted(subjects), ignored)
 
 
 def read_expected(bids: Path) -> list[Expected]:
