@@ -112,7 +112,7 @@ def init_pair_wf(unit: Unit, context: UnitContext) -> Workflow:
                 (deform, change, [("middle", "middle")]),
                 (change, measure, found),
                 (change, store, [("change", "change"), ("rows", "rows")]),
-                (change, draw, [("change", "change")]),
+                (change, draw, [("change", "change"), ("lesions", "lesions")]),
             ]
         )
     return workflow

@@ -16,15 +16,11 @@ import numpy as np
 from matplotlib.colors import to_rgba
 from numpy.typing import NDArray
 
-from smartms_img.figures.canvas import BAR_PX, HEAD_PX, Canvas, arrange
+from smartms_img.figures.canvas import BAR_PX, Canvas, arrange
 from smartms_img.figures.planes import (
-    Box,
-    Plane,
     Tile,
     bounding_box,
-    lesion_slices,
     overview,
-    spread,
 )
 from smartms_img.figures.png import save_animation
 
@@ -34,16 +30,7 @@ Spacing = tuple[float, float, float]
 Window = tuple[float, float]
 
 MARGIN_MM = 8.0
-CHANGE_SLICES = 6
 MAP_COLOURS = "RdBu"
-
-# The classes of a lesion change map and their colours, readable with red-green blindness.
-CHANGE_CLASSES: dict[int, tuple[str, str]] = {
-    1: ("new", "#ff5c5c"),
-    2: ("enlarging", "#ffb000"),
-    3: ("shrinking", "#4da3ff"),
-    4: ("resolved", "#5ee6c5"),
-}
 
 
 def robust_window(image: Volume, brain: Volume) -> Window:
@@ -163,49 +150,6 @@ def map_mosaic(
     return canvas.render()
 
 
-def change_mosaic(
-    first: Volume,
-    second: Volume,
-    change: Volume,
-    *,
-    spacing_mm: Spacing,
-    names: tuple[str, str],
-    title: str,
-    brain: Volume,
-    windows: tuple[Window, Window] | None = None,
-) -> Picture:
-    """Draw both visits side by side where lesions changed, the most change first.
-
-    At most ``CHANGE_SLICES`` slices; without any change as many are shown evenly spread.
-
-    Parameters
-    ----------
-    first, second : ndarray, shape (x, y, z)
-        Baseline and follow-up in one space.
-    change : ndarray of int, shape (x, y, z)
-        Classes of ``CHANGE_CLASSES``; 0 where nothing changed.
-    names : tuple of str
-        Names of the visits.
-    windows : tuple of windows, optional
-        Grey values shown as black and white in each visit.
-    """
-    box = bounding_box(brain, spacing_mm, MARGIN_MM)
-    indices = lesion_slices(change, CHANGE_SLICES)
-    title = title if indices else f"{title}: no lesion changed"
-    tiles = _pair_rows(indices or spread(box, 2, CHANGE_SLICES, keep=0.6), box, spacing_mm)
-    windows = windows or (robust_window(first, brain), robust_window(second, brain))
-    canvas = Canvas((tile for row in tiles for tile in row), title=title)
-    for number, tile in enumerate(canvas.tiles):
-        visit = number % 2
-        canvas.put(tile, tile.grey((first, second)[visit], windows[visit]))
-        for value, (_, colour) in CHANGE_CLASSES.items():
-            canvas.outline(tile, change == value, colour)
-        canvas.write(tile.left_px + 3, tile.top_px + 8, names[visit], size=8)
-    canvas.mark_sides()
-    canvas.legend(dict(CHANGE_CLASSES.values()))
-    return canvas.render()
-
-
 def flicker(
     first: Volume,
     second: Volume,
@@ -219,7 +163,20 @@ def flicker(
 ) -> None:
     """Write both visits, in one space, as an animated WebP that shows them in turn.
 
-    Arguments as :func:`change_mosaic`; fewer slices than a mosaic keep the file small.
+    Fewer slices than a mosaic keep the file small.
+
+    Parameters
+    ----------
+    first, second : ndarray, shape (x, y, z)
+        Baseline and follow-up.
+    path : Path
+        File to write.
+    spacing_mm, title, brain
+        As for :func:`mosaic`.
+    names : tuple of str
+        Names of the visits.
+    windows : tuple of windows, optional
+        Grey values shown as black and white in each visit.
     """
     windows = windows or (robust_window(first, brain), robust_window(second, brain))
     frames = [
@@ -258,11 +215,3 @@ def _greys(
         canvas.put(tile, tile.grey(image, window))
     canvas.mark_sides()
     return canvas
-
-
-def _pair_rows(indices: list[int], box: Box, spacing_mm: Spacing) -> list[list[Tile]]:
-    pairs = [[Tile(Plane.AXIAL, index, box, spacing_mm)] * 2 for index in indices]
-    rows = [
-        [tile for pair in pairs[at : at + 3] for tile in pair] for at in range(0, len(pairs), 3)
-    ]
-    return arrange(rows, HEAD_PX)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -37,7 +37,7 @@ class Tile:
 
     The picture runs from right to left (sagittal: from anterior to posterior) and from anterior
     (other planes: superior) down, whatever the voxel size is: a millimetre has ``PX_PER_MM``
-    pixels along both sides.
+    pixels along both sides, times ``zoom``.
     """
 
     plane: Plane
@@ -46,6 +46,7 @@ class Tile:
     spacing_mm: tuple[float, float, float]
     left_px: int = 0
     top_px: int = 0
+    zoom: float = 1.0
 
     @property
     def size_px(self) -> tuple[int, int]:
@@ -55,11 +56,11 @@ class Tile:
 
     def _extent_px(self, axis: int) -> int:
         voxels = self.box[axis].stop - self.box[axis].start
-        return max(1, round(voxels * self.spacing_mm[axis] * PX_PER_MM))
+        return max(1, round(voxels * self.spacing_mm[axis] * PX_PER_MM * self.zoom))
 
     def at(self, left_px: int, top_px: int) -> Tile:
         """Return the same tile at another place."""
-        return Tile(self.plane, self.index, self.box, self.spacing_mm, left_px, top_px)
+        return replace(self, left_px=left_px, top_px=top_px)
 
     def cut(self, volume: NDArray[Any]) -> NDArray[Any]:
         """Return the slice as rows and columns of the picture, in voxels.

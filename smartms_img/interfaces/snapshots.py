@@ -9,13 +9,13 @@ import numpy as np
 from nipype.interfaces.base import BaseInterfaceInputSpec, TraitedSpec, isdefined, traits
 
 from smartms_img.figures.brain import (
-    change_mosaic,
     flicker,
     map_mosaic,
     mosaic,
     regions_mosaic,
     robust_window,
 )
+from smartms_img.figures.lesion_change import change_mosaic, lesion_gallery
 from smartms_img.figures.png import save_png
 from smartms_img.interfaces.arrays import get, get_arrays, get_mask
 from smartms_img.interfaces.base import SimpleInterface
@@ -118,7 +118,8 @@ class SessionSnapshots(_Snapshots):
 class _PairSnapshotsInputSpec(_SnapshotsInputSpec):
     halfway = traits.Str(mandatory=True, desc="both visits in the halfway space")
     log_jacobian = traits.Str(mandatory=True)
-    change = traits.Str(desc="undefined where a visit has no FLAIR")
+    change = traits.Str(desc="undefined, as the one below, where a visit has no FLAIR")
+    lesions = traits.Str()
     names = traits.List(traits.Str(), mandatory=True)
 
 
@@ -163,14 +164,15 @@ class PairSnapshots(_Snapshots):
         names: tuple[str, str],
         spacing: tuple[float, float, float],
     ) -> None:
+        flairs = both["flair_base"], both["flair_follow"]
+        change = get(self.inputs.change).data
+        look: dict[str, Any] = {"spacing_mm": spacing, "names": names, "brain": brain}
         title = "Lesion change on the FLAIR"
-        picture = change_mosaic(
-            both["flair_base"],
-            both["flair_follow"],
-            get(self.inputs.change).data,
-            spacing_mm=spacing,
-            names=names,
-            title=title,
-            brain=brain,
-        )
+        lesions = get_mask(self.inputs.lesions).data
+        picture = change_mosaic(*flairs, change, lesions, title=title, **look)
         self._save(picture, "change", title, "FLAIR of both visits with changed lesions", 70)
+        title = "New and enlarging lesions"
+        gallery = lesion_gallery(*flairs, change, title=title, **look)
+        if gallery is not None:
+            alt = "Each new or enlarging lesion in three planes at both visits"
+            self._save(gallery, "gallery", title, alt, 75)

@@ -7,13 +7,13 @@ import pytest
 from PIL import Image
 
 from smartms_img.figures.brain import (
-    change_mosaic,
     flicker,
     map_mosaic,
     mosaic,
     regions_mosaic,
     robust_window,
 )
+from smartms_img.figures.lesion_change import change_mosaic, lesion_gallery
 from smartms_img.figures.png import save_png
 
 SPACING = (2.0, 2.0, 2.0)
@@ -75,12 +75,25 @@ def test_change_is_outlined_in_both_visits_in_the_colour_of_its_class(ball, imag
     change = np.zeros(SHAPE, dtype=np.uint8)
     change[28:34, 30:36, 28:32] = 1
     look = {"spacing_mm": SPACING, "names": ("M00", "M06"), "title": "", "brain": ball}
-    picture = change_mosaic(image, image, change, **look)[40:]
+    picture = change_mosaic(image, image, change, change > 0, **look)[40:]
     reddish = (picture[..., 0].astype(int) - picture[..., 1]) > 90
     half = picture.shape[1] // 2
     assert reddish[:, :half].any() and reddish[:, half:].any()
-    quiet = change_mosaic(image, image, change * 0, **look)[40:]
+    quiet = change_mosaic(image, image, change * 0, change > 9, **look)[40:]
     assert not ((quiet[..., 0].astype(int) - quiet[..., 1]) > 90).any()
+
+
+def test_the_gallery_has_a_row_for_each_new_or_enlarging_lesion(ball, image):
+    change = np.zeros(SHAPE, dtype=np.uint8)
+    change[28:34, 30:36, 28:32] = 1
+    look = {"spacing_mm": SPACING, "names": ("M00", "M06"), "title": "", "brain": ball}
+    one = lesion_gallery(image, image, change, **look)
+    change[28:32, 16:20, 20:24] = 2
+    two = lesion_gallery(image, image, change, **look)
+    change[20:23, 30:34, 36:40] = 4
+    assert lesion_gallery(image, image, change, **look).shape == two.shape
+    assert two.shape[0] > 1.8 * one.shape[0] - 40
+    assert lesion_gallery(image, image, 4 * (change == 4), **look) is None
 
 
 def test_window_ignores_what_is_outside_the_brain(ball, image):
