@@ -104,8 +104,8 @@ def init_pair_wf(unit: Unit, context: UnitContext) -> Workflow:
         ]
     )
     if with_flair:
-        change = Node(FindLesionChange(rule=rule), name="change")
-        found = [(name, name) for name in ("change", "lesions", "atrophied")]
+        change = Node(FindLesionChange(rule=rule, years=_years(unit, context)), name="change")
+        found = [(name, name) for name in ("change", "lesions", "atrophied", "expanding")]
         workflow.connect(
             [
                 (halfway, change, placed),

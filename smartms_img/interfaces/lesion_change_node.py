@@ -18,6 +18,7 @@ from smartms_img.mri.lesion_change import (
     trusted_change_z,
 )
 from smartms_img.mri.lesion_table import compared_lesion_rows
+from smartms_img.mri.slow_expansion import slowly_expanding
 from smartms_img.mri.tissue import Tissue
 
 
@@ -26,12 +27,14 @@ class _FindLesionChangeInputSpec(BaseInterfaceInputSpec):
     grid = traits.Str(mandatory=True)
     middle = traits.Str(mandatory=True)
     rule = traits.Any(mandatory=True)
+    years = traits.Either(None, traits.Float(), desc="years between the visits")
 
 
 class _FindLesionChangeOutputSpec(TraitedSpec):
     change = traits.Str(desc="lesion change labels at the midpoint")
     lesions = traits.Str(desc="lesions of either visit at the midpoint")
     atrophied = traits.Str(desc="earlier lesion that is fluid later")
+    expanding = traits.Str(desc="slowly expanding part of lesions; undefined without years")
     rows = traits.Str(desc="table of lesions")
 
 
@@ -59,6 +62,9 @@ class FindLesionChange(SimpleInterface):
         rows = compared_lesion_rows(
             change, before, after, chance, tissue, middle["regions_base"], ratio
         )
+        if self.inputs.years and self.inputs.years > 0:
+            expanding = grid.like(slowly_expanding(before, ratio, self.inputs.years))
+            self._results["expanding"] = put(expanding, folder / "expanding.nii")
         write_lesion_rows(folder / "lesions.tsv", rows, rule.name)
         self._results["rows"] = str(folder / "lesions.tsv")
         self._results["change"] = put(change, folder / "change.nii")

@@ -25,6 +25,7 @@ from smartms_img.mri.lesion_change import ChangeRule, change_values
 from smartms_img.mri.pair_space import left_right_advantage, voxel_ratio
 from smartms_img.mri.session_measures import Value
 from smartms_img.mri.skull_scale import ScaleChange
+from smartms_img.mri.slow_expansion import expansion_values
 from smartms_img.mri.spaces import similarity_in_mask
 from smartms_img.mri.tissue import Tissue
 from smartms_img.naming import QcStatus, UnitKind
@@ -43,6 +44,7 @@ class _MeasurePairInputSpec(BaseInterfaceInputSpec):
     lesions = traits.Str(desc="undefined, as the two below, where a visit has no FLAIR")
     change = traits.Str()
     atrophied = traits.Str()
+    expanding = traits.Str(desc="undefined also where the days between the visits are unknown")
     rule = traits.Any(mandatory=True)
     lesion_source = traits.Str("", usedefault=True, desc="where masks come from, for METHOD")
     scale = traits.Any(mandatory=True, desc="ScaleChange that was taken out, or None")
@@ -102,7 +104,12 @@ class MeasurePair(SimpleInterface):
     def _lesion_values(self) -> list[Value]:
         change = get(self.inputs.change)
         lesions, atrophied = get_mask(self.inputs.lesions), get_mask(self.inputs.atrophied)
-        return change_values(change.data, lesions.data, atrophied.data, change.spacing_mm[0])
+        voxel_mm = change.spacing_mm[0]
+        values = change_values(change.data, lesions.data, atrophied.data, voxel_mm)
+        if isdefined(self.inputs.expanding):
+            expanding = get_mask(self.inputs.expanding).data
+            values += expansion_values(expanding, lesions.data, voxel_mm)
+        return values
 
     def _checks(
         self,
