@@ -8,8 +8,9 @@ from smartms_img.errors import InputError
 from smartms_img.io.oct_model import OctScan
 from smartms_img.io.oct_picture import NIFTI, PICTURES, read_picture
 from smartms_img.io.oct_vol import read_vol
+from smartms_img.io.oct_xml import read_xml
 
-FORMATS = (".vol", *PICTURES, *NIFTI)
+FORMATS = (".vol", ".xml", *PICTURES, *NIFTI)
 
 
 def read_oct(path: Path) -> OctScan:
@@ -18,7 +19,8 @@ def read_oct(path: Path) -> OctScan:
     Parameters
     ----------
     path : Path
-        Heidelberg ``.vol``; or a picture (PNG, TIFF, NIfTI) or folder of pictures with a sidecar.
+        Heidelberg ``.vol``, or ``.xml`` beside its pictures; or a picture (PNG, TIFF, NIfTI) or
+        folder of pictures with a sidecar.
 
     Raises
     ------
@@ -32,6 +34,8 @@ def read_oct(path: Path) -> OctScan:
         return read_picture(path)
     if name.endswith(".vol"):
         return read_vol(path)
+    if name.endswith(".xml"):
+        return read_xml(path)
     suffix = "".join(path.suffixes[-1:]) or "no suffix"
     remedy = f"Give one of {', '.join(FORMATS)}, or a folder of pictures"
     raise InputError(f"format '{suffix}' is not read", remedy, file=path.name)

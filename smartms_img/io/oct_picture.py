@@ -119,6 +119,17 @@ def _pixels(path: Path) -> list[NDArray[Any]]:
     return [frame for page in pages for frame in _frames(page)]
 
 
+def grey_picture(path: Path) -> NDArray[Any]:
+    """Return the first frame of a picture as grey values, shape (rows, columns).
+
+    Raises
+    ------
+    InputError
+        If it is no readable picture.
+    """
+    return _frames(path)[0]
+
+
 def _frames(path: Path) -> list[NDArray[Any]]:
     remedy = "Export the picture again"
     if path.name.lower().endswith(NIFTI):
