@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from smartms_img.errors import InputError
+from smartms_img.io.oct_dicom import read_dicom
 from smartms_img.io.oct_model import OctScan
 from smartms_img.io.oct_picture import NIFTI, PICTURES, read_picture
 from smartms_img.io.oct_vol import read_vol
 from smartms_img.io.oct_xml import read_xml
 
-FORMATS = (".vol", ".xml", *PICTURES, *NIFTI)
+FORMATS = (".vol", ".xml", ".dcm", *PICTURES, *NIFTI)
 
 
 def read_oct(path: Path) -> OctScan:
@@ -19,8 +20,8 @@ def read_oct(path: Path) -> OctScan:
     Parameters
     ----------
     path : Path
-        Heidelberg ``.vol``, or ``.xml`` beside its pictures; or a picture (PNG, TIFF, NIfTI) or
-        folder of pictures with a sidecar.
+        Heidelberg ``.vol``, or ``.xml`` beside its pictures; DICOM ``.dcm``; or a picture (PNG,
+        TIFF, NIfTI) or folder of pictures with a sidecar.
 
     Raises
     ------
@@ -36,6 +37,8 @@ def read_oct(path: Path) -> OctScan:
         return read_vol(path)
     if name.endswith(".xml"):
         return read_xml(path)
+    if name.endswith(".dcm"):
+        return read_dicom(path)
     suffix = "".join(path.suffixes[-1:]) or "no suffix"
     remedy = f"Give one of {', '.join(FORMATS)}, or a folder of pictures"
     raise InputError(f"format '{suffix}' is not read", remedy, file=path.name)
