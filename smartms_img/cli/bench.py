@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from smartms_img.cli.bench_lesions import lesions
+from smartms_img.cli.bench_oct import oct_layers
 from smartms_img.cli.console import check_folder, print_table, say
 from smartms_img.cli.run import RunRequest, run_dataset
 from smartms_img.config import default_study
@@ -52,6 +53,7 @@ bench_app = typer.Typer(
 
 
 bench_app.command("lesions")(lesions)
+bench_app.command("oct")(oct_layers)
 
 
 @bench_app.command("atrophy")
