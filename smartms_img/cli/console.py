@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -23,9 +24,12 @@ def say(line: str, *, error: bool = False) -> None:
 
 
 def check_folder(path: Path) -> None:
-    """Raise InputError if something that is no folder stands where one is to be written."""
-    if path.exists() and not path.is_dir():
-        raise InputError("is a file", "Give a folder", file=path.name)
+    """Raise InputError if a folder cannot be made or written there; write nothing."""
+    nearest = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    if not nearest.is_dir():
+        raise InputError("is a file", "Give a folder", file=nearest.name)
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise InputError("cannot be written", "Give another folder", file=path.name)
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
