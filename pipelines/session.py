@@ -28,7 +28,8 @@ METHODS = (
     "and registered to MNI152 (doi:10.1016/j.neuroimage.2010.07.033) by affine and SyN "
     "registration (doi:10.1016/j.media.2007.06.004). Tissue was segmented by Atropos "
     "(doi:10.1007/s12021-011-9109-y) with the template's priors, before and after lesions, "
-    "segmented on the FLAIR's own grid, had been filled (doi:10.1002/hbm.21402)."
+    "segmented by a small 3-D U-Net that was trained on synthetic images alone "
+    "(doi:10.1016/j.media.2023.102789), had been filled (doi:10.1002/hbm.21402)."
 )
 
 
@@ -154,7 +155,9 @@ def init_lesion_wf(config: MriConfig, mask_file: str = "", *, name: str) -> Work
         ReadLesions(mask_file=mask_file, masks=config.lesions.masks)
         if mask_file
         else SegmentLesions(
-            threshold_z=config.lesions.flair_z, min_volume_mm3=config.lesions.min_volume_mm3
+            least_probability=config.lesions.probability,
+            least_z=config.lesions.flair_z,
+            min_volume_mm3=config.lesions.min_volume_mm3,
         )
     )
     lesions = Node(make_lesions, name="lesions")

@@ -6,12 +6,12 @@ from smartms_img.catalogue import terms
 from smartms_img.catalogue.record import Category, Cdisc, Endpoint, Term, Worse
 from smartms_img.naming import UnitKind
 
-_LESION = "T1w and FLAIR segmentation, 26-connected, from the volume floor of the configuration"
+_LESION = "network on T1w and FLAIR, 26-connected, from the volume floor of the configuration"
 _TISSUE = "tissue segmentation of the lesion-filled T1w"
 _REGION = "atlas regions and tissue of the lesion-filled T1w"
 _JACOBIAN = "Jacobian integration in the space half way between the visits"
-_NEW = "no overlap with the earlier lesion mask dilated by one voxel, and a real FLAIR increase"
-_RULE = "lesions matched by overlap, by the named rule in METHOD"
+_NEW = "joint decision on both visits: FLAIR rose, no lesion voxel at the earlier visit; METHOD"
+_RULE = "joint decision on the FLAIR of both visits, by the named rule in METHOD"
 _SELL = "Jacobian seeds of at least 12.5 %/year grown at 4 %/year, from 10 voxels"
 
 

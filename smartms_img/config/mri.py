@@ -24,8 +24,11 @@ class LesionConfig(Frozen):
     min_volume_mm3: Positive = Field(
         14.0, description="volume of the smallest lesion, mm3: a 3 mm sphere has 14 mm3"
     )
+    probability: float = Field(
+        0.5, gt=0, lt=1, description="probability of the most certain voxel of a lesion, 0 to 1"
+    )
     flair_z: Positive = Field(
-        2.2, description="FLAIR signal above tissue of a lesion, in robust SD of the tissue"
+        2.0, description="FLAIR signal that a lesion reaches, in robust SD above grey matter"
     )
     change_min_volume_mm3: Positive = Field(
         14.0, description="volume of the smallest new or resolved lesion, mm3"

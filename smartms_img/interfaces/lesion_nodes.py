@@ -13,9 +13,10 @@ from smartms_img.interfaces.arrays import get, get_arrays, get_mask, put, put_ar
 from smartms_img.interfaces.base import SimpleInterface
 from smartms_img.io.nifti import load_mask
 from smartms_img.mri.geometry import downsample, resample, same_grid
-from smartms_img.mri.lesions import flair_evidence, segment_lesions
+from smartms_img.mri.lesion_net import BrainMaps, lesion_probability
+from smartms_img.mri.lesions import segment_lesions, signal_above_grey
 from smartms_img.mri.spaces import on_grid
-from smartms_img.mri.tissue import TISSUES, Tissue, fill_lesions, normalise_priors
+from smartms_img.mri.tissue import TISSUES, fill_lesions, normalise_priors
 from smartms_img.volume import Volume
 
 
@@ -95,7 +96,8 @@ class _Lesions(SimpleInterface):
 
 
 class _SegmentLesionsInputSpec(_LesionsInputSpec):
-    threshold_z = traits.Float(mandatory=True)
+    least_probability = traits.Float(mandatory=True)
+    least_z = traits.Float(mandatory=True)
     min_volume_mm3 = traits.Float(mandatory=True)
 
 
@@ -107,19 +109,28 @@ class SegmentLesions(_Lesions):
     def _find(
         self, flair: Volume, context: dict[str, np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray]:
-        tissue = Tissue.of(context)
-        threshold = self.inputs.threshold_z
-        evidence = flair_evidence(flair, tissue, context["white_prior"], threshold)
+        maps = get_arrays(self.inputs.maps)
+        brain = BrainMaps(
+            t1w=get(self.inputs.t1w),
+            mask=get_mask(self.inputs.brain_mask).data,
+            white=get_arrays(self.inputs.tissue)["white"],
+            white_prior=maps["white"],
+            csf_prior=maps["csf"],
+        )
+        flair_z = signal_above_grey(flair, context["grey"])
+        probability = lesion_probability(flair, brain, np.array(self.inputs.to_t1w))
+        probability[flair_z < 0] = 0
         lesions = segment_lesions(
-            evidence,
-            tissue,
-            context["regions"],
+            probability,
+            flair_z,
+            context["white"],
             context["mask"] > 0.5,
             flair.spacing_mm,
-            threshold_z=threshold,
+            least_probability=self.inputs.least_probability,
+            least_z=self.inputs.least_z,
             min_volume_mm3=self.inputs.min_volume_mm3,
         )
-        return lesions, evidence.probability
+        return lesions, probability
 
 
 class _ReadLesionsInputSpec(_LesionsInputSpec):
@@ -162,7 +173,6 @@ def _on_flair(
         "csf": tissue["csf"],
         "grey": tissue["grey"],
         "white": tissue["white"],
-        "white_prior": maps["white"],
         "t1w": t1w.data,
     }
     context = {name: resample(t1w.like(data), flair, to_t1w) for name, data in sources.items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
@@ -18,6 +17,12 @@ Mask = NDArray[np.bool_]
 
 CONNECTIVITY_26 = np.ones((3, 3, 3), dtype=bool)
 
+# Share of the probability of a certain voxel that suffices beside one.
+_GROWN = 0.4
+# White matter less likely to be lesion than this says how bright white matter is.
+_NORMAL = 0.05
+_NEARBY_MM = 4.0
+
 
 class LesionLocation(StrEnum):
     """McDonald regions, in the order in which a lesion is assigned."""
@@ -28,79 +33,84 @@ class LesionLocation(StrEnum):
     DEEP_WHITE = "DWM"
 
 
-@dataclass(frozen=True)
-class LesionEvidence:
-    """FLAIR signal in robust standard deviations above grey matter, and its lesion probability."""
-
-    z: NDArray[np.float32]
-    probability: NDArray[np.float32]
-
-
-def flair_evidence(
-    flair: Volume, tissue: Tissue, white_prior: NDArray[np.float32], threshold_z: float
-) -> LesionEvidence:
-    """Weigh FLAIR signal by where white matter is expected.
+def signal_above_grey(flair: Volume, grey: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return FLAIR signal above the median of grey matter, in its robust standard deviations.
 
     Parameters
     ----------
     flair : Volume
         Bias-corrected FLAIR.
-    tissue : Tissue
-        Tissue of the T1w on the FLAIR's grid; black holes are grey matter in it.
-    white_prior : ndarray
-        White-matter probability of the template on the FLAIR's grid: it knows no lesions.
-    threshold_z : float
-        Signal at which the probability is one half in certain white matter.
-    """
-    grey = flair.data[(tissue.grey > 0.7) & (flair.data > 0)]
-    centre = float(np.median(grey))
-    spread = robust_sd(grey) + 1e-6
-    z = ((flair.data - centre) / spread).astype(np.float32)
-    slope = 2.0
-    signal = 1.0 / (1.0 + np.exp(-np.clip(slope * (z - threshold_z), -30, 30)))
-    return LesionEvidence(z, (signal * np.clip(white_prior, 0, 1)).astype(np.float32))
-
-
-def segment_lesions(
-    evidence: LesionEvidence,
-    tissue: Tissue,
-    regions: NDArray[np.integer],
-    mask: Mask,
-    spacing_mm: tuple[float, float, float],
-    *,
-    threshold_z: float,
-    min_volume_mm3: float,
-) -> Mask:
-    """Segment FLAIR-hyperintense lesions.
-
-    Certain voxels (probability at least one half) seed lesions that grow into voxels one robust
-    standard deviation less bright. Lesions that fluid surrounds (choroid plexus), at the outer
-    rim of the brain, or below the smallest volume are dropped.
+    grey : ndarray
+        Posterior of grey matter on its grid; black holes may be in it.
 
     Returns
     -------
-    ndarray of bool
-        Lesion mask on the grid of ``evidence``.
+    ndarray of float32
+        Infinite where there is no grey matter to compare with.
     """
-    depth_mm = ndimage.distance_transform_edt(mask, sampling=spacing_mm)
-    allowed = mask & (depth_mm > 3.0) & (tissue.csf < 0.5)
-    seeds = allowed & (evidence.probability >= 0.5)
-    prior = evidence.probability > 0.1
-    grown = allowed & prior & (evidence.z > threshold_z - 1.0)
-    lesions = ndimage.binary_propagation(seeds, CONNECTIVITY_26, mask=grown | seeds)
-    return drop_small(lesions & ~_plexus(lesions, tissue, regions), spacing_mm, min_volume_mm3)
+    sample = flair.data[(grey > 0.7) & (flair.data > 0)]
+    if sample.size == 0:
+        return np.full(flair.shape, np.inf, dtype=np.float32)
+    z = (flair.data - np.median(sample)) / (robust_sd(sample) + 1e-6)
+    return np.asarray(z, dtype=np.float32)
 
 
-def _plexus(lesions: Mask, tissue: Tissue, regions: NDArray[np.integer]) -> Mask:
-    """Return the lesion parts that fluid surrounds: choroid plexus."""
-    fluid = (regions == Region.LATERAL_VENTRICLES) & (tissue.csf > 0.5)
-    labels, count = ndimage.label(lesions, CONNECTIVITY_26)
-    rim = ndimage.grey_dilation(labels, footprint=CONNECTIVITY_26) * ~lesions
-    around = np.bincount(rim.ravel(), minlength=count + 1)
-    wet = np.bincount(rim[fluid], minlength=count + 1)
-    surrounded = wet > 0.7 * np.maximum(around, 1)
-    surrounded[0] = False
-    return np.asarray(surrounded[labels])
+def segment_lesions(
+    probability: NDArray[np.float32],
+    flair_z: NDArray[np.float32],
+    white: NDArray[np.float32],
+    mask: Mask,
+    spacing_mm: tuple[float, float, float],
+    *,
+    least_probability: float,
+    least_z: float,
+    min_volume_mm3: float,
+) -> Mask:
+    """Return the lesions of a visit.
+
+    A lesion has a voxel of at least ``least_probability`` and one of at least ``least_z``. From
+    there it reaches through less likely voxels to where the signal is half way between white
+    matter and the lesion: a blurred edge lies at half its height.
+
+    Parameters
+    ----------
+    probability : ndarray
+        Probability of lesion in each voxel.
+    flair_z : ndarray
+        Signal above grey matter, in its standard deviations; where it is negative is no lesion.
+    white : ndarray
+        Posterior of white matter.
+    mask : ndarray of bool
+        Brain.
+    spacing_mm : tuple of float
+        Voxel size.
+    least_probability : float
+        Of the most certain voxel, 0 to 1.
+    least_z : float
+        Of the brightest voxel.
+    min_volume_mm3 : float
+        Smaller 26-connected parts are dropped.
+    """
+    certain = probability >= least_probability
+    normal = (white > 0.6) & (probability < _NORMAL) & mask
+    white_z = float(np.median(flair_z[normal])) if normal.any() else 0.0
+    border_z = 0.5 * (white_z + _signal_nearby(flair_z, certain, spacing_mm))
+    likely = mask & (probability >= _GROWN * least_probability)
+    likely &= (flair_z >= 0) & (flair_z >= border_z)
+    for needed in (certain, flair_z >= least_z):
+        likely = ndimage.binary_propagation(likely & needed, CONNECTIVITY_26, mask=likely)
+    return drop_small(likely, spacing_mm, min_volume_mm3)
+
+
+def _signal_nearby(
+    flair_z: NDArray[np.float32], certain: Mask, spacing_mm: tuple[float, float, float]
+) -> NDArray[np.float32]:
+    """Return the mean signal of the certain voxels about each voxel, which the near ones rule."""
+    sigma = [_NEARBY_MM / step for step in spacing_mm]
+    weight = ndimage.gaussian_filter(certain.astype(np.float32), sigma)
+    signal = np.where(certain, flair_z, np.float32(0))
+    total = ndimage.gaussian_filter(signal.astype(np.float32), sigma)
+    return np.asarray(total / np.maximum(weight, 1e-6), dtype=np.float32)
 
 
 def drop_small(mask: Mask, spacing_mm: tuple[float, float, float], min_volume_mm3: float) -> Mask:

@@ -40,7 +40,7 @@ def test_numbers_are_found() -> None:
     assert {"mri.seed", "mri.lesions.flair_z", "qc.mri.min_snr", "qc.oct.min_frames"} <= set(
         NUMBERS
     )
-    assert len(NUMBERS) == 30
+    assert len(NUMBERS) == 31
 
 
 @pytest.mark.parametrize("path", NUMBERS)
@@ -69,6 +69,7 @@ LIMITS = [
     ("mri.pair_spacing_mm", 0.79, 0.8, 5, 5.01),
     ("mri.lesions.min_volume_mm3", 0, 0.1, 1000, None),
     ("mri.lesions.change_min_volume_mm3", 0, 0.1, 1000, None),
+    ("mri.lesions.probability", 0, 0.01, 0.99, 1),
     ("mri.lesions.flair_z", 0, 0.1, 10, None),
     ("mri.lesions.change_z", 0, 0.1, 10, None),
     ("mri.lesions.change_probability", 0, 0.01, 1, 1.01),

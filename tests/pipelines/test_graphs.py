@@ -52,7 +52,13 @@ STUDIES = {
     "default": configured(),
     "other seed and grids": configured(seed=99, atlas_spacing_mm=3.0, pair_spacing_mm=1.5),
     "other lesions": configured(
-        lesions={"min_volume_mm3": 3.0, "flair_z": 3.0, "change_z": 4.0, "shrinking_fraction": 0.2}
+        lesions={
+            "min_volume_mm3": 3.0,
+            "probability": 0.4,
+            "flair_z": 3.0,
+            "change_z": 4.0,
+            "shrinking_fraction": 0.2,
+        }
     ),
 }
 RANDOM_STEPS = {
@@ -222,7 +228,8 @@ def test_the_configuration_reaches_its_step(study):
     pair, _ = flat(build(PAIR, study))
     lesions = study.mri.lesions
     step = session["core.lesions"].interface.inputs
-    assert (step.threshold_z, step.min_volume_mm3) == (lesions.flair_z, lesions.min_volume_mm3)
+    rule = (lesions.probability, lesions.flair_z, lesions.min_volume_mm3)
+    assert (step.least_probability, step.least_z, step.min_volume_mm3) == rule
     assert session["core.template"].interface.inputs.spacing_mm == study.mri.atlas_spacing_mm
     assert session["measure"].interface.inputs.thresholds == study.qc.mri
     assert pair["halfway"].interface.inputs.spacing_mm == study.mri.pair_spacing_mm

@@ -55,7 +55,8 @@ def deform(head: Head, rng: Random) -> Anatomy:
 
     fractions = np.stack([sample(part, at) for part in (head.grey, head.white, head.csf)])
     inside = fractions.sum(axis=0)
-    sharp = fractions ** rng.uniform(1.0, 2.5)
+    _fold(fractions, rng)
+    sharp = fractions ** rng.uniform(1.0, 4.0)
     fractions = sharp / np.maximum(sharp.sum(axis=0), 1e-6) * np.clip(inside, 0, 1)
     return Anatomy(
         *fractions.astype(np.float32),
@@ -63,6 +64,34 @@ def deform(head: Head, rng: Random) -> Anatomy:
         sample(head.white, astray),
         sample(head.csf, astray),
     )
+
+
+def _fold(fractions: Array, rng: Random) -> None:
+    """Cut sulci into the outer brain: sheets of grey matter, some with fluid.
+
+    A single brain has them; the template is a mean of many and hardly has any. The bottom of a
+    sulcus is what is most easily taken for a lesion.
+    """
+    grey, white, csf = fractions
+    shape = grey.shape
+    brain = ndimage.binary_closing(grey + white > 0.5, iterations=4)
+    depth_mm = ndimage.distance_transform_edt(brain).astype(np.float32)
+    for _ in range(2):
+        field = smooth_noise(shape, rng.uniform(11.0, 18.0), rng)
+        slope = np.sqrt(sum(np.square(part) for part in np.gradient(field)))
+        apart_mm = np.abs(field) / np.maximum(slope, 0.02)
+        reach_mm = rng.uniform(8.0, 16.0) + 6.0 * smooth_noise(shape, 12.0, rng)
+        zone = 1.0 / (1.0 + np.exp(np.clip(2.0 * (depth_mm - reach_mm), -30, 30)))
+        thick_mm = rng.uniform(2.0, 3.2) + 0.4 * smooth_noise(shape, 12.0, rng)
+        open_mm = rng.uniform(-0.6, 0.6) + 0.5 * smooth_noise(shape, 10.0, rng)
+        ribbon = zone / (1.0 + np.exp(np.clip(3.0 * (apart_mm - thick_mm), -30, 30)))
+        fluid = zone / (1.0 + np.exp(np.clip(5.0 * (apart_mm - open_mm), -30, 30)))
+        taken = white * ribbon
+        white -= taken
+        grey += taken
+        csf += fluid * (grey + white)
+        grey *= 1 - fluid
+        white *= 1 - fluid
 
 
 def draw_patch(anatomy: Anatomy, rng: Random) -> tuple[Array, Array]:
@@ -80,8 +109,9 @@ def draw_patch(anatomy: Anatomy, rng: Random) -> tuple[Array, Array]:
     share, core = _lesions(part, rng)
     flair, t1w = _signals(part, share, core, rng)
     brain = (part.grey + part.white + part.csf > 0.5) & _random_mask(part, rng)
-    blur = rng.uniform(0.25, 0.75)
-    thick = rng.uniform(1.5, 4.5) if rng.random() < 0.4 else 0.0
+    brain |= _leave_dura(part, flair, t1w, rng)
+    blur = rng.uniform(0.25, 1.1)
+    thick = rng.uniform(1.5, 4.5) if rng.random() < 0.3 else 0.0
     axis = int(rng.integers(3))
     flair = _scan(flair, blur, thick, axis, rng) * brain
     t1w = _scan(t1w, blur, thick if rng.random() < 0.5 else 0.0, axis, rng) * brain
@@ -128,17 +158,21 @@ def _lesions(part: Anatomy, rng: Random) -> tuple[Array, Array]:
     if rng.random() < 0.2:
         return share, core
     beside = ndimage.gaussian_filter(part.ventricles, 4.0)
+    if rng.random() < 0.3:
+        _add_band(share, core, part.ventricles, rng)
+    if rng.random() < 0.2:
+        _add_confluent(share, core, beside, rng)
     weight = part.white * (
         0.15 + rng.uniform(0, 6) * beside + 0.5 * smooth_noise(part.white.shape, 20.0, rng).clip(0)
     )
     total = float(weight.sum())
     if total < 50:
-        return share, core
+        return np.zeros_like(share), core
     chance = (weight / total).ravel().astype(np.float64)
-    count = 1 + rng.poisson(rng.choice([1.0, 3.0, 8.0]))
+    count = 1 + rng.poisson(rng.choice([1.0, 3.0, 8.0, 14.0]))
     for start in rng.choice(weight.size, count, p=chance / chance.sum()):
         centre = np.array(np.unravel_index(start, weight.shape)) + rng.uniform(-0.5, 0.5, 3)
-        radius = float(np.clip(np.exp(rng.normal(0.85, 0.55)), 1.1, 11.0))
+        radius = float(np.clip(np.exp(rng.normal(0.85, 0.6)), 1.1, 12.0))
         axes = radius * np.exp(rng.normal(0.0, 0.3, 3))
         _add(share, core, centre, axes, rng)
     stays_white = rng.random() < 0.8
@@ -165,6 +199,30 @@ def _add(
     core[box] = np.maximum(core[box], np.clip(depth_mm / axes.mean(), 0, 1))
 
 
+def _add_band(share: Array, core: Array, ventricles: Array, rng: Random) -> None:
+    """Add a band along the ventricles, of a thickness that comes and goes."""
+    shape = share.shape
+    thick_mm = rng.uniform(-2.0, 4.0) + rng.uniform(1.0, 5.0) * smooth_noise(
+        shape, rng.uniform(10.0, 22.0), rng
+    )
+    depth_mm = thick_mm - _signed(ventricles) + 0.5 * smooth_noise(shape, 4.0, rng)
+    _merge(share, core, depth_mm, thick_mm.clip(1.0), rng)
+
+
+def _add_confluent(share: Array, core: Array, beside: Array, rng: Random) -> None:
+    """Add lesions that have run into one another, denser beside the ventricles."""
+    scale_mm = rng.uniform(7.0, 14.0)
+    field = smooth_noise(share.shape, scale_mm, rng) + 2.0 * np.sqrt(beside)
+    depth_mm = 0.5 * scale_mm * (field - rng.uniform(1.0, 2.0))
+    _merge(share, core, depth_mm, np.full_like(share, 0.5 * scale_mm), rng)
+
+
+def _merge(share: Array, core: Array, depth_mm: Array, reach_mm: Array, rng: Random) -> None:
+    edge_mm = rng.uniform(0.7, 1.8)
+    np.maximum(share, np.clip(depth_mm / edge_mm + 0.5, 0, 1), out=share)
+    np.maximum(core, np.clip(depth_mm / reach_mm, 0, 1), out=core)
+
+
 def _signals(part: Anatomy, share: Array, core: Array, rng: Random) -> tuple[Array, Array]:
     """Return FLAIR and T1w without blur and noise; white matter is 1 in both."""
     shape = part.white.shape
@@ -181,12 +239,9 @@ def _signals(part: Anatomy, share: Array, core: Array, rng: Random) -> tuple[Arr
     dirty = rng.uniform(0, 0.8) * (grey - 1) * near * smooth_noise(shape, 12.0, rng).clip(0)
     flair = part.grey * flair_grey + part.white * (flair_white + dirty) + part.csf * flair_csf
     flair += _distractors(part, grey, rng)
-    bright = (
-        1
-        + rng.uniform(0.7, 1.2) * (grey - 1)
-        + rng.uniform(0.05, 0.9)
-        * (1 + 0.15 * smooth_noise(shape, 3.0, rng))
-        * rng.choice([0.4, 1.0])
+    # Raters ask for more than the signal of grey matter.
+    bright = grey + rng.uniform(0.08, 0.9) * rng.choice([0.5, 1.0]) * (
+        1 + 0.15 * smooth_noise(shape, 3.0, rng)
     )
     hollow = rng.uniform(0.4, 1.0) if rng.random() < 0.2 else 0.0
     bright = bright - hollow * (bright - fluid) * np.clip(2.5 * core - 1.3, 0, 1)
@@ -224,6 +279,19 @@ def _random_mask(part: Anatomy, rng: Random) -> NDArray[np.bool_]:
     """Return where a skull-stripping tool leaves the brain: mostly without the outer fluid."""
     tissue = ndimage.gaussian_filter(part.grey + part.white + part.ventricles, 1.0)
     return tissue > rng.choice([0.05, 0.1, 0.35]) + 0.05 * smooth_noise(tissue.shape, 10.0, rng)
+
+
+def _leave_dura(part: Anatomy, flair: Array, t1w: Array, rng: Random) -> NDArray[np.bool_]:
+    """Paint tissue outside the brain; return what skull stripping left of it, often nothing."""
+    outside = np.clip(1.0 - part.grey - part.white - part.csf, 0, 1)
+    for image in (flair, t1w):
+        level = rng.uniform(0.2, 1.5)
+        uneven = (1 + 0.4 * smooth_noise(flair.shape, 5.0, rng)).clip(0)
+        np.add(image, outside * level * uneven, out=image)
+    if rng.random() < 0.6:
+        return np.zeros(flair.shape, dtype=bool)
+    left = (outside > 0.5) & (smooth_noise(flair.shape, 9.0, rng) > rng.uniform(0.0, 2.0))
+    return left & (ndimage.distance_transform_edt(outside > 0.5) < rng.uniform(2.0, 9.0))
 
 
 def _scan(image: Array, blur: float, thick_mm: float, axis: int, rng: Random) -> Array:

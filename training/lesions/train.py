@@ -6,7 +6,9 @@ A second run goes on where the last checkpoint ends. Needs the extra ``training`
 from __future__ import annotations
 
 import argparse
+import math
 import multiprocessing as mp
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +20,12 @@ from torch import nn
 from smartms_img.phantoms.template import head
 from training.lesions.synthesis import CHANNELS, PATCH, deform, draw_patch
 
-WIDTHS = (16, 32, 64, 96)
+WIDTHS = (32, 64, 96)
 BATCH = 4
 POOL = 400
 PATCHES_PER_HEAD = 120
 RATE = 2e-3
+WARM_UP = 200
 SAVE_EVERY = 100
 
 
@@ -33,32 +36,54 @@ def block(inputs: int, outputs: int) -> nn.Sequential:
         layers += [
             nn.Conv3d(first, outputs, 3, padding=1, bias=False),
             nn.BatchNorm3d(outputs),
-            nn.ReLU(),
+            nn.LeakyReLU(0.01),
         ]
     return nn.Sequential(*layers)
 
 
 class LesionNet(nn.Module):
-    """A small 3-D U-Net: channels of 1 mm voxels in, logit of lesion out."""
+    """A small 3-D U-Net: channels of 1 mm voxels in, logit of lesion out.
+
+    Eight neighbours of a voxel are folded into channels and unfolded again at the end: the net
+    works on 2 mm and answers on 1 mm, at an eighth of the cost.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        widths = (len(CHANNELS), *WIDTHS)
-        self.down = nn.ModuleList(map(block, widths[:-1], widths[1:]))
-        pairs = list(zip(WIDTHS[1:], WIDTHS[:-1], strict=True))[::-1]
-        self.up = nn.ModuleList(block(below + skip, skip) for below, skip in pairs)
-        self.last = nn.Conv3d(WIDTHS[0], 1, 1)
+        pairs = list(pairwise(WIDTHS))
+        self.down = nn.ModuleList(block(a, b) for a, b in pairwise((8 * len(CHANNELS), *WIDTHS)))
+        self.across = nn.ModuleList(nn.Conv3d(below, above, 1) for above, below in pairs)
+        self.up = nn.ModuleList(block(above, above) for above, _ in pairs)
+        self.last = nn.Conv3d(WIDTHS[0], 8, 1)
+        # Most voxels hold no lesion: features have to speak for one, not against all others.
+        nn.init.constant_(self.last.bias, -4.0)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return logits, shape (n, 1, i, j, k); i, j, k are multiples of 8."""
         kept = []
+        x = fold(x)
         for number, step in enumerate(self.down):
             x = step(nn.functional.max_pool3d(x, 2) if number else x)
             kept.append(x)
-        for step, skip in zip(self.up, kept[-2::-1], strict=True):
-            x = nn.functional.interpolate(x, scale_factor=2.0, mode="nearest")
-            x = step(torch.cat([x, skip], dim=1))
-        return self.last(x)
+        levels = list(zip(self.up, self.across, kept[:-1], strict=True))
+        for step, across, skip in levels[::-1]:
+            wide = nn.functional.interpolate(across(x), scale_factor=2.0, mode="nearest")
+            x = step(skip + wide)
+        return unfold(self.last(x))
+
+
+def fold(x: torch.Tensor) -> torch.Tensor:
+    """Move each 2 x 2 x 2 voxels to the channels: (n, c, i, j, k) to (n, 8 c, i/2, j/2, k/2)."""
+    n, c, i, j, k = x.shape
+    x = x.reshape(n, c, i // 2, 2, j // 2, 2, k // 2, 2).permute(0, 1, 3, 5, 7, 2, 4, 6)
+    return x.reshape(n, 8 * c, i // 2, j // 2, k // 2)
+
+
+def unfold(x: torch.Tensor) -> torch.Tensor:
+    """Undo ``fold`` for one channel: (n, 8, i, j, k) to (n, 1, 2 i, 2 j, 2 k)."""
+    n, _, i, j, k = x.shape
+    x = x.reshape(n, 1, 2, 2, 2, i, j, k).permute(0, 1, 5, 2, 6, 3, 7, 4)
+    return x.reshape(n, 1, 2 * i, 2 * j, 2 * k)
 
 
 def loss_of(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
@@ -82,7 +107,7 @@ def produce(queue: Any, seed: int) -> None:
 
 
 class Pool:
-    """The latest patches; each is seen several times, mirrored and rescaled anew."""
+    """The latest patches: a new one with every batch; each is seen BATCH times or so."""
 
     def __init__(self, queue: Any) -> None:
         self._queue = queue
@@ -90,9 +115,9 @@ class Pool:
 
     def batch(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """Return images, shape (BATCH, 4, n, n, n), and labels, (BATCH, 1, n, n, n)."""
-        while len(self._patches) < POOL // 4 or not self._queue.empty():
-            self._patches.append(self._queue.get())
-            self._patches = self._patches[-POOL:]
+        fresh = max(1, POOL // 8 - len(self._patches))
+        self._patches += [self._queue.get() for _ in range(fresh)]
+        self._patches = self._patches[-POOL:]
         chosen = [self._patches[i] for i in rng.integers(len(self._patches), size=BATCH)]
         images, labels = [], []
         for channels, label in chosen:
@@ -134,7 +159,7 @@ def train(out: Path, steps: int, seed: int, threads: int) -> None:
     pool, rng, running = Pool(queue), np.random.default_rng(seed + done), 0.0
     for step in range(done, steps):
         for group in optimiser.param_groups:
-            group["lr"] = RATE * 0.5 * (1 + np.cos(np.pi * step / steps)) + 1e-5
+            group["lr"] = rate_at(step, steps)
         images, truth = pool.batch(rng)
         loss = loss_of(net(images), truth)
         optimiser.zero_grad()
@@ -150,6 +175,11 @@ def train(out: Path, steps: int, seed: int, threads: int) -> None:
             torch.save(state, saved)
     worker.terminate()
     export(average.module, out / "lesions.onnx")
+
+
+def rate_at(step: int, steps: int) -> float:
+    """Return the learning rate: a short rise, then half a cosine."""
+    return RATE * min(1.0, (step + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
 def export(net: nn.Module, path: Path) -> None:
