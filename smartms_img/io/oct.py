@@ -6,12 +6,13 @@ from pathlib import Path
 
 from smartms_img.errors import InputError
 from smartms_img.io.oct_dicom import read_dicom
+from smartms_img.io.oct_fda import read_fda
 from smartms_img.io.oct_model import OctScan
 from smartms_img.io.oct_picture import NIFTI, PICTURES, read_picture
 from smartms_img.io.oct_vol import read_vol
 from smartms_img.io.oct_xml import read_xml
 
-FORMATS = (".vol", ".xml", ".dcm", *PICTURES, *NIFTI)
+FORMATS = (".vol", ".xml", ".dcm", ".fda", *PICTURES, *NIFTI)
 
 
 def read_oct(path: Path) -> OctScan:
@@ -20,8 +21,8 @@ def read_oct(path: Path) -> OctScan:
     Parameters
     ----------
     path : Path
-        Heidelberg ``.vol``, or ``.xml`` beside its pictures; DICOM ``.dcm``; or a picture (PNG,
-        TIFF, NIfTI) or folder of pictures with a sidecar.
+        Heidelberg ``.vol``, or ``.xml`` beside its pictures; DICOM ``.dcm``; Topcon ``.fda``; or
+        a picture (PNG, TIFF, NIfTI) or folder of pictures with a sidecar.
 
     Raises
     ------
@@ -39,6 +40,8 @@ def read_oct(path: Path) -> OctScan:
         return read_xml(path)
     if name.endswith(".dcm"):
         return read_dicom(path)
+    if name.endswith(".fda"):
+        return read_fda(path)
     suffix = "".join(path.suffixes[-1:]) or "no suffix"
     remedy = f"Give one of {', '.join(FORMATS)}, or a folder of pictures"
     raise InputError(f"format '{suffix}' is not read", remedy, file=path.name)
