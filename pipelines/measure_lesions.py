@@ -44,8 +44,9 @@ def measure_lesions(
     Returns
     -------
     dict
-        JSON-able: lesion endpoints of the earlier visit by PARAMCD, and ``by_region``; with a
-        follow-up those of the pair, and those of the later visit under ``follow``; ``qc``.
+        JSON-able: lesion endpoints of the earlier visit by PARAMCD, ``by_region``, ``qc``; with
+        a follow-up those of the pair, its checks as ``qc`` and those of the earlier visit as
+        ``base_qc``, and the same of the later visit under ``follow``.
 
     Raises
     ------
@@ -64,8 +65,9 @@ def measure_lesions(
         _write_change(out, base[Contrast.FLAIR], out / "change.nii.gz")
         result |= _values(read_measures(out / measures_file(stem)))
         result["follow"] = _visit_result(out, FOLLOW)
+        result |= {"base_qc": result["qc"], "qc": _qc(out, stem)}
     copyfile(out / lesions_file(stem), out / "lesions.tsv")
-    return {**result, "qc": values_by_name(read_qc(out / qc_file(stem)))}
+    return result
 
 
 def _visit_result(out: Path, visit: str) -> dict[str, Any]:
@@ -74,7 +76,12 @@ def _visit_result(out: Path, visit: str) -> dict[str, Any]:
     by_region = {
         region: {m.PARAMCD: m.value for m in measures if region == m.LOC} for region in regions
     }
-    return {**_values(measures), "by_region": by_region}
+    qc = _qc(out, session_stem(SUBJECT, visit))
+    return {**_values(measures), "by_region": by_region, "qc": qc}
+
+
+def _qc(out: Path, stem: str) -> dict[str, Any]:
+    return dict(values_by_name(read_qc(out / qc_file(stem))))
 
 
 def _values(measures: list[Measure]) -> dict[str, float | None]:

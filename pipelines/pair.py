@@ -110,6 +110,7 @@ def init_pair_wf(unit: Unit, context: UnitContext) -> Workflow:
             [
                 (halfway, change, placed),
                 (deform, change, [("middle", "middle")]),
+                (halfway, measure, [("flair_spacings_mm", "flair_spacings_mm")]),
                 (change, measure, found),
                 (change, store, [("change", "change"), ("rows", "rows")]),
                 (change, draw, [("change", "change"), ("lesions", "lesions")]),

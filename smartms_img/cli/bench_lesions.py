@@ -76,6 +76,8 @@ def lesions(
     check_folder(out)
     bids, names = out / "bids", case or []
     resumed = (bids / "participants.tsv").is_file()
+    if resumed:
+        read_truth(bids)
     _check(cases, names, change_bids, change_truth, resumed=resumed)
     wanted = {"cases": names, "stable": stable, "injected": inject}
     if resumed:
@@ -118,6 +120,10 @@ def _check(
     if bool(change_bids) != bool(change_truth):
         remedy = "Give --change-bids and --change-truth together"
         raise InputError("a change without its dataset is no test", remedy)
+    if change_bids and change_truth:
+        if not change_bids.is_dir():
+            raise InputError("is no folder", "Give a BIDS dataset", file=change_bids.name)
+        read_change_truth(change_truth)
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise InputError(f"{', '.join(twice)} is given twice", "Name every case once")
     for name in names:

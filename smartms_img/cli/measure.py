@@ -93,6 +93,9 @@ def lesions(  # noqa: PLR0913 - one option a scan
         raise InputError(problem, "Give both --t1-follow and --flair-follow")
     check_folder(out)
     study = _study(config)
+    if study.mri.lesions.masks:
+        remedy = "Leave it out of the configuration"
+        raise InputError("mri.lesions.masks names a folder of a dataset", remedy)
     with _scratch(work) as scratch, _only_result_on_stdout(quiet=quiet):
         from pipelines.measure_lesions import measure_lesions  # noqa: PLC0415
 

@@ -31,7 +31,8 @@ class LesionConfig(Frozen):
         2.0, description="FLAIR signal that a lesion reaches, in robust SD above grey matter"
     )
     change_min_volume_mm3: Positive = Field(
-        14.0, description="volume of the smallest new or resolved lesion, mm3"
+        14.0,
+        description="smallest lesion of a pair, and smallest part that it gains or loses, mm3",
     )
     change_z: Positive = Field(
         2.5, description="FLAIR change that counts as real, in robust SD of the noise"
@@ -47,7 +48,7 @@ class LesionConfig(Frozen):
         description="growth that makes a lesion enlarging, fraction of its earlier volume near by",
     )
     shrinking_fraction: float = Field(
-        0.33,
+        0.333,
         gt=0,
         lt=1,
         description="loss that makes a lesion shrinking, fraction of its earlier volume near by",
@@ -86,6 +87,12 @@ class MriQcConfig(Frozen):
     )
     max_voxel_ratio: float = Field(
         1.1, ge=1, description="largest ratio of a voxel's edge between the visits of a pair"
+    )
+    max_flair_voxel_ratio: float = Field(
+        2.0, ge=1, description="largest ratio of a FLAIR voxel's edge between the visits of a pair"
+    )
+    min_flair_coverage: Fraction = Field(
+        0.9, description="smallest fraction of the brain that a FLAIR shows, in a pair both"
     )
     max_scale_percent: Positive = Field(
         1.5,

@@ -47,9 +47,10 @@ class FindLesionChange(SimpleInterface):
         both, middle = get_arrays(self.inputs.both), get_arrays(self.inputs.middle)
         grid = get(self.inputs.grid)
         rule: ChangeRule = self.inputs.rule
-        earlier, later = (_visit(middle, visit) for visit in ("base", "follow"))
+        shown = np.minimum(middle["shown_base"], middle["shown_follow"]) > 0.5
+        earlier, later = (_visit(middle, visit, shown) for visit in ("base", "follow"))
         voxel_mm = grid.spacing_mm[0]
-        brain = (middle["mask_base"] > 0.5) & (middle["mask_follow"] > 0.5)
+        brain = (middle["mask_base"] > 0.5) & (middle["mask_follow"] > 0.5) & shown
         z = trusted_change_z(earlier, later, brain, voxel_mm)
         before, after = joint_lesions(earlier, later, z, voxel_mm, rule)
         change = grid.like(classify_change(before, after, voxel_mm, rule))
@@ -72,10 +73,11 @@ class FindLesionChange(SimpleInterface):
         self._results["atrophied"] = put(grid.like(atrophied), folder / "atrophied.nii")
 
 
-def _visit(middle: dict[str, np.ndarray], name: str) -> Visit:
+def _visit(middle: dict[str, np.ndarray], name: str, shown: np.ndarray) -> Visit:
+    """Return a visit; where the FLAIR of either shows nothing, nobody knows of a lesion."""
     return Visit(
         flair=middle[f"flair_{name}"],
-        lesions=middle[f"lesions_{name}"] > 0.5,
-        probability=middle[f"probability_{name}"],
+        lesions=(middle[f"lesions_{name}"] > 0.5) & shown,
+        probability=middle[f"probability_{name}"] * shown,
         csf=middle[f"csf_{name}"],
     )

@@ -12,7 +12,7 @@ from smartms_img.interfaces.ants import Linear, register_linear
 from smartms_img.interfaces.arrays import get, get_arrays, put, put_arrays
 from smartms_img.interfaces.base import SimpleInterface
 from smartms_img.interfaces.session_files import SessionFiles
-from smartms_img.mri.brain import dilate, erode
+from smartms_img.mri.brain import dilate, erode, shown
 from smartms_img.mri.deformation import half_jacobians, warp
 from smartms_img.mri.geometry import (
     common_grid,
@@ -48,6 +48,7 @@ _AT_MIDPOINT = {
     "mask": 1,
     "lesions": 1,
     "probability": 1,
+    "shown": 1,
     "csf": 1,
     "grey": 1,
     "white": 1,
@@ -72,6 +73,7 @@ class _HalfwaySpaceOutputSpec(TraitedSpec):
     grid = traits.Str(desc="metric mask on the halfway grid")
     scale = traits.Any(desc="ScaleChange that was taken out, None where there is no skull")
     spacings_mm = traits.List(desc="voxel size of the T1w of both visits")
+    flair_spacings_mm = traits.List(desc="of the FLAIR; undefined where a visit has none")
     to_base = traits.List(desc="world matrix from the halfway space to the reference T1w")
     to_follow = traits.List(desc="world matrix from the halfway space to the follow-up T1w")
 
@@ -92,14 +94,16 @@ class HalfwaySpace(SimpleInterface):
         stripped = any(visit.skull_stripped for visit in visits)
         scans = [visit.image("desc-preproc_T1w") for visit in visits]
         masks = [visit.mask("desc-brain_mask") for visit in visits]
-        if same_grid(scans[0], scans[1]) and np.array_equal(scans[0].data, scans[1].data):
-            remedy = "Give the scan of either visit its own file"
-            raise InputError("both visits have the same T1w", remedy)
+        _refuse_twins(scans, "T1w")
         to_visit = halfway(_rigid_both_ways(scans, masks, stripped, self.inputs.seed))
         scale = None
         if not stripped:
             scale, to_visit = _without_scale(scans, masks, to_visit)
         with_flair = self.inputs.with_flair
+        if with_flair:
+            flairs = [visit.image("desc-preproc_FLAIR") for visit in visits]
+            _refuse_twins(flairs, "FLAIR")
+            self._results["flair_spacings_mm"] = [list(flair.spacing_mm) for flair in flairs]
         spacings = [scan.spacing_mm for scan in scans]
         grid = common_grid(
             masks, to_visit, grid_spacing_mm(self.inputs.spacing_mm, spacings), _MARGIN_MM
@@ -135,6 +139,12 @@ class HalfwaySpace(SimpleInterface):
         self._results["scale"] = scale
         self._results["spacings_mm"] = [list(spacing) for spacing in spacings]
         self._results["to_base"], self._results["to_follow"] = (m.tolist() for m in to_visit)
+
+
+def _refuse_twins(scans: list[Volume], contrast: str) -> None:
+    if same_grid(scans[0], scans[1]) and np.array_equal(scans[0].data, scans[1].data):
+        remedy = "Give the scan of either visit its own file"
+        raise InputError(f"both visits have the same {contrast}", remedy)
 
 
 def _rigid_both_ways(
@@ -212,8 +222,10 @@ def _in_halfway(visit: SessionFiles, grid: Volume, world: Matrix) -> dict[str, n
 
 def _lesions_in_halfway(visit: SessionFiles, grid: Volume, world: Matrix) -> dict[str, np.ndarray]:
     flair_world = np.linalg.inv(visit.flair_to_t1w) @ world
+    flair = visit.image("desc-preproc_FLAIR")
     return {
-        "flair": resample(visit.image("desc-preproc_FLAIR"), grid, flair_world, order=3),
+        "flair": resample(flair, grid, flair_world, order=3),
+        "shown": resample(flair.like(shown(flair)), grid, flair_world),
         "lesions": resample(visit.mask("label-lesion_mask"), grid, flair_world),
         "probability": resample(visit.image("label-lesion_probseg"), grid, flair_world),
     }

@@ -23,6 +23,7 @@ from smartms_img.mri.atrophy import (
 )
 from smartms_img.mri.lesion_change import ChangeRule, change_values
 from smartms_img.mri.pair_space import left_right_advantage, voxel_ratio
+from smartms_img.mri.quality import mutual_information
 from smartms_img.mri.session_measures import Value
 from smartms_img.mri.skull_scale import ScaleChange
 from smartms_img.mri.slow_expansion import expansion_values
@@ -31,6 +32,9 @@ from smartms_img.mri.tissue import Tissue
 from smartms_img.naming import QcStatus, UnitKind
 
 _VERSION = METHOD_VERSION[UnitKind.PAIR]
+_LESION_CHANGE = (
+    "NEWLN", "NEWLV", "ENLLN", "ENLLV", "SHRLN", "RESLN", "ATLV", "SELLN", "SELLV",
+)  # fmt: skip
 
 
 class _MeasurePairInputSpec(BaseInterfaceInputSpec):
@@ -49,6 +53,7 @@ class _MeasurePairInputSpec(BaseInterfaceInputSpec):
     lesion_source = traits.Str("", usedefault=True, desc="where masks come from, for METHOD")
     scale = traits.Any(mandatory=True, desc="ScaleChange that was taken out, or None")
     spacings_mm = traits.List(mandatory=True, desc="voxel size of the T1w of both visits")
+    flair_spacings_mm = traits.List(desc="of the FLAIR; undefined where a visit has none")
     thresholds = traits.Any(mandatory=True)
 
 
@@ -80,7 +85,10 @@ class MeasurePair(SimpleInterface):
             measures += self._measures(self._lesion_values(), named)
         write_measures(staging / measures_file(stem), measures)
         scope = tuple(value.paramcd for value in volumes)
-        write_qc(staging / qc_file(stem), self._checks(both, middle, changes, scope))
+        checks = self._checks(both, middle, changes, scope)
+        if isdefined(self.inputs.change):
+            checks += self._flair_checks(both)
+        write_qc(staging / qc_file(stem), checks)
         self._results["measures"] = str(staging / measures_file(stem))
 
     def _measures(self, values: list[Value], rule: str = "") -> list[Measure]:
@@ -157,6 +165,37 @@ class MeasurePair(SimpleInterface):
                 scope=volume_endpoints,
             ),
             self._scanner_scale(volume_endpoints),
+        ]
+
+    def _flair_checks(self, both: dict[str, np.ndarray]) -> list[QcMetric]:
+        """Check what lesion change needs: the FLAIR of both visits, of one head and one kind."""
+        limits: MriQcConfig = self.inputs.thresholds
+        visits = ("base", "follow")
+        inside = np.logical_and(*(both[f"mask_{name}"] > 0.5 for name in visits))
+        seen = np.logical_and(*(both[f"shown_{name}"] > 0.5 for name in visits))
+        shared = [
+            mutual_information(both[f"t1w_{name}"], both[f"flair_{name}"], inside & seen)
+            for name in visits
+        ]
+        return [
+            check(
+                "flair_matches_t1w",
+                min(shared),
+                at_least=limits.min_contrast_information,
+                scope=_LESION_CHANGE,
+            ),
+            check(
+                "flair_coverage",
+                float(seen[inside].mean()) if inside.any() else 0.0,
+                at_least=limits.min_flair_coverage,
+                scope=_LESION_CHANGE,
+            ),
+            check(
+                "flair_voxel_ratio",
+                voxel_ratio(*self.inputs.flair_spacings_mm),
+                at_most=limits.max_flair_voxel_ratio,
+                scope=_LESION_CHANGE,
+            ),
         ]
 
     def _scanner_scale(self, volume_endpoints: tuple[str, ...]) -> QcMetric:

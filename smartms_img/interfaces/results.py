@@ -24,15 +24,21 @@ def as_measures(
     sources: list[str],
     reference: str = "",
     rule: str = "",
+    instead: str = "",
 ) -> list[Measure]:
-    """Turn values into measures with the catalogue's unit and method, and a named rule's name."""
+    """Turn values into measures with the catalogue's unit and method.
+
+    The name of a ``rule`` is added to the method; ``instead`` takes the place of the catalogue's.
+    """
     return [
         Measure(
             PARAMCD=value.paramcd,
             LOC=value.loc,
             value=value.value,
             unit=endpoint(value.paramcd).unit,
-            method="; ".join(filter(None, (f"smartms {endpoint(value.paramcd).method}", rule))),
+            method="; ".join(
+                filter(None, (f"smartms {instead or endpoint(value.paramcd).method}", rule))
+            ),
             method_version=method_version,
             visit=visit,
             reference=reference,

@@ -13,9 +13,9 @@ from smartms_img.interfaces.base import SimpleInterface
 from smartms_img.interfaces.lesion_files import write_lesion_rows
 from smartms_img.interfaces.results import Store, StoreInputSpec, as_measures
 from smartms_img.io.layout import lesions_file, measures_file, qc_file
-from smartms_img.io.measures import QcMetric, check, write_measures, write_qc
+from smartms_img.io.measures import Measure, QcMetric, check, write_measures, write_qc
 from smartms_img.method import METHOD_VERSION
-from smartms_img.mri.brain import edge_fraction, erode
+from smartms_img.mri.brain import edge_fraction, erode, shown
 from smartms_img.mri.geometry import resample
 from smartms_img.mri.lesion_table import lesion_rows
 from smartms_img.mri.quality import contrast_measures, mutual_information
@@ -72,16 +72,27 @@ class MeasureSession(SimpleInterface):
             sources=sources[:1],
         )
         if isdefined(self.inputs.lesions):
-            measures += as_measures(
-                self._lesion_values(),
-                visit=self.inputs.session,
-                method_version=_VERSION,
-                sources=sources,
-                rule=self.inputs.lesion_rule,
-            )
+            measures += self._lesion_measures()
         write_measures(staging / measures_file(stem), measures)
         write_qc(staging / qc_file(stem), self._checks())
         self._results["measures"] = str(staging / measures_file(stem))
+
+    def _lesion_measures(self) -> list[Measure]:
+        """Masks from elsewhere are not our method, but what is measured in them is."""
+        rule, values = self.inputs.lesion_rule, self._lesion_values()
+        masks = [value for value in values if value.paramcd.startswith("T2")]
+        inside = [value for value in values if value not in masks]
+        return [
+            measure
+            for part, names in ((masks, {"instead": rule}), (inside, {"rule": rule}))
+            for measure in as_measures(
+                part,
+                visit=self.inputs.session,
+                method_version=_VERSION,
+                sources=self.inputs.sources,
+                **names,
+            )
+        ]
 
     def _brain_values(self) -> list[Value]:
         mask = get_mask(self.inputs.brain_mask)
@@ -119,22 +130,31 @@ class MeasureSession(SimpleInterface):
             check("brain_on_edge", edge_fraction(mask.data), at_most=limits.max_edge_fraction),
         ]
         if isdefined(self.inputs.flair):
-            checks.append(self._flair_matches(t1w, mask))
+            checks += self._flair_checks(t1w, mask)
         return checks
 
-    def _flair_matches(self, t1w: Volume, mask: Volume) -> QcMetric:
-        """Check that the FLAIR shows the head of the T1w."""
+    def _flair_checks(self, t1w: Volume, mask: Volume) -> list[QcMetric]:
+        """Check that the FLAIR shows the head of the T1w, and all of its brain."""
+        limits: MriQcConfig = self.inputs.thresholds
         flair = get(self.inputs.flair)
-        on_t1w = resample(
-            Volume(flair.data, np.array(self.inputs.flair_to_t1w) @ flair.affine), t1w
-        )
-        interior = erode(mask.data, 4.0, mask.spacing_mm) & (on_t1w > 0)
-        return check(
-            "flair_matches_t1w",
-            mutual_information(t1w.data, on_t1w, interior),
-            at_least=self.inputs.thresholds.min_contrast_information,
-            scope=_LESIONS,
-        )
+        affine = np.array(self.inputs.flair_to_t1w) @ flair.affine
+        on_t1w = resample(Volume(flair.data, affine), t1w)
+        interior = erode(mask.data, 4.0, mask.spacing_mm)
+        seen = resample(Volume(shown(flair), affine), t1w) > 0.5
+        return [
+            check(
+                "flair_matches_t1w",
+                mutual_information(t1w.data, on_t1w, interior & (on_t1w > 0)),
+                at_least=limits.min_contrast_information,
+                scope=_LESIONS,
+            ),
+            check(
+                "flair_coverage",
+                float(seen[interior].mean()) if interior.any() else 0.0,
+                at_least=limits.min_flair_coverage,
+                scope=_LESIONS,
+            ),
+        ]
 
 
 class _StoreSessionInputSpec(StoreInputSpec):

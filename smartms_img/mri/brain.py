@@ -34,6 +34,16 @@ def foreground_mask(scan: Volume) -> Mask:
     return np.asarray(ndimage.binary_fill_holes(inside))
 
 
+def shown(scan: Volume) -> NDArray[np.float32]:
+    """Return 1 where a scan shows something, 0 where it was blanked; dark tissue is no hole.
+
+    >>> data = np.ones((3, 3, 5), dtype=np.float32); data[1, 1, 1] = 0; data[..., 3:] = 0
+    >>> shown(Volume(data, np.eye(4)))[1, 1].tolist()
+    [1.0, 1.0, 1.0, 0.0, 0.0]
+    """
+    return np.asarray(ndimage.binary_fill_holes(scan.data > 0), dtype=np.float32)
+
+
 def refine_head_mask(head: Volume, mask: Mask, plausible: Mask) -> Mask:
     """Cut what a deformable surface took too much of.
 

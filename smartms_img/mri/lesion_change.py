@@ -94,8 +94,17 @@ def signal_change_z(earlier: Array, later: Array, normal: Mask, voxel_mm: float)
 def trusted_change_z(earlier: Visit, later: Visit, brain: Mask, voxel_mm: float) -> Array:
     """Return :func:`signal_change_z`, and 0 where it is no sign of lesion change.
 
-    That is in fluid and within two voxels of the brain's edge, where a rim of half a millimetre is
-    registration error.
+    That is what is fluid at both visits (a lesion may turn to fluid), and within two voxels of the
+    edge of ``brain``, where a rim of half a millimetre is registration error.
+
+    Parameters
+    ----------
+    earlier, later : Visit
+        In one space.
+    brain : ndarray of bool
+        Brain that the FLAIR of both visits shows.
+    voxel_mm : float
+        Edge of the isotropic voxels.
     """
     lesions = earlier.lesions | later.lesions
     normal = (earlier.csf < 0.1) & (later.csf < 0.1) & brain & ~lesions
@@ -135,7 +144,21 @@ def joint_lesions(
     likely = 0.5 * (earlier.probability + later.probability) >= 0.5
     pooled = (earlier.lesions & later.lesions) | ((earlier.lesions | later.lesions) & likely)
     pooled = drop_small(pooled | gained | lost, spacing, rule.min_volume_mm3) & pooled
-    return (pooled & ~gained) | lost, (pooled & ~lost) | gained
+    before, after = (pooled & ~gained) | lost, (pooled & ~lost) | gained
+    return _without_halo(before, after, earlier, gained), _without_halo(after, before, later, lost)
+
+
+def _without_halo(here: Mask, there: Mask, visit: Visit, appeared: Mask) -> Mask:
+    """Take from a visit what only surrounds a lesion that appeared at the other visit.
+
+    A mask drawn wide, or the edge of the brain where no signal is trusted, would make a new lesion
+    one that grew.
+    """
+    lesion, count = ndimage.label(here | there, CONNECTIVITY_26)
+    own, other = (
+        np.bincount(lesion[part], minlength=count + 1) > 0 for part in (visit.lesions, appeared)
+    )
+    return here & ~(other & ~own)[lesion]
 
 
 def _appeared(before: Visit, after: Visit, rise: Array, rule: ChangeRule) -> Mask:
@@ -250,6 +273,8 @@ def _noise(difference: Array, slope: Array, normal: Mask) -> Array:
     edges = np.quantile(slopes, np.linspace(0, 1, _SLOPE_BINS + 1)[1:-1])
     place = np.digitize(slopes, edges)
     filled = [n for n in range(_SLOPE_BINS) if (place == n).sum() > 20]
+    if not filled:
+        return np.full(slope.shape, max(float(robust_sd(values)), 1e-6), dtype=np.float32)
     variance = [robust_sd(values[place == n]) ** 2 for n in filled]
     steep = [float(np.median(slopes[place == n]) ** 2) for n in filled]
     grows, least = np.polyfit(steep, variance, 1) if len(filled) > 1 else (0.0, variance[0])

@@ -35,7 +35,7 @@ class LesionRow:
     centre_mm : tuple of float
         World coordinates of the space that the lesion was found in.
     probability : float
-        Mean over the lesion at the visit that shows it best.
+        Mean over the lesion; of two visits, the larger in each voxel.
     jacobian : float or None
         Mean ratio of later to earlier volume over the lesion.
     """
@@ -101,7 +101,7 @@ def compared_lesion_rows(
     earlier, later : ndarray of bool
         Lesions on the grid of ``change``.
     probability : ndarray
-        Probability of lesion at the visit that shows more of it.
+        The larger probability of lesion of both visits, voxel by voxel.
     tissue, regions : Tissue, ndarray
         Of the earlier visit.
     volume_ratio : ndarray

@@ -139,7 +139,8 @@ def lesion_locations(
 
     Infratentorial if most of it lies in brainstem or cerebellum; else periventricular if it comes
     within ``touch_mm`` of the lateral ventricles; else juxtacortical if it comes as near to
-    cortex; else deep white matter (Thompson 2018, doi:10.1016/S1474-4422(17)30470-2).
+    cortex; else deep white matter (Thompson 2018, doi:10.1016/S1474-4422(17)30470-2). Half the
+    longest edge of a voxel is added to ``touch_mm``, for distances are between centres.
     """
     count = int(labels.max())
     if count == 0:

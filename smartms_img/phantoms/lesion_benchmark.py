@@ -104,6 +104,7 @@ def write_cases(
     for name in names:
         scans = {contrast: load_image(cases / name / f"{contrast}.nii.gz") for contrast in _SCANS}
         lesions = load_mask(cases / name / MASK_FILE)
+        _refuse_odd(name, scans, lesions, injected=injected)
         for contrast, scan in scans.items():
             write_scan(bids, name, 0, scan, contrast)
         _write_mask(bids, name, lesions)
@@ -150,11 +151,13 @@ def read_wanted(bids: Path) -> dict[str, Any]:
 
 
 def _read(bids: Path) -> dict[str, Any]:
+    remedy = "Start the benchmark in another folder"
     try:
-        content: dict[str, Any] = json.loads((bids / TRUTH_FILE).read_text(encoding="utf-8"))
+        content: Any = json.loads((bids / TRUTH_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        remedy = "Start the benchmark in another folder"
         raise InputError("is missing or damaged", remedy, file=TRUTH_FILE) from error
+    if not isinstance(content, dict) or not {"wanted", "follow"} <= content.keys():
+        raise InputError("is of another benchmark", remedy, file=TRUTH_FILE)
     return content
 
 
@@ -163,6 +166,19 @@ def manual_mask_file(bids: Path, name: str) -> Path:
     stem = f"sub-{name}_ses-{BASE}"
     folder = bids / f"derivatives/manual/sub-{name}/ses-{BASE}/anat"
     return folder / f"{stem}_label-lesion_mask.nii.gz"
+
+
+def _refuse_odd(
+    name: str, scans: Mapping[Contrast, Volume], lesions: Volume, *, injected: bool
+) -> None:
+    t1w, flair = scans[Contrast.T1W], scans[Contrast.FLAIR]
+    for file, image in ((f"{Contrast.FLAIR}.nii.gz", flair), (MASK_FILE, lesions)):
+        if image.shape != t1w.shape or not np.allclose(image.affine, t1w.affine, atol=0.01):
+            problem, remedy = "lies on another grid than the T1w", "Resample it"
+            raise InputError(problem, remedy, file=f"{name}/{file}")
+    if injected and not (lesions.data > 0.5).any():
+        problem, remedy = "holds no lesion whose contrast could be injected", "Leave the case out"
+        raise InputError(problem, remedy, file=f"{name}/{MASK_FILE}")
 
 
 def _write_mask(bids: Path, name: str, lesions: Volume) -> None:

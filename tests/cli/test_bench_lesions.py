@@ -30,6 +30,7 @@ def cases(tmp_path: Path) -> Path:
         ({"case": ["../a"]}, "cannot be a participant label"),
         ({"change_bids": Path("bids")}, "a change without its dataset"),
         ({"change_truth": Path("truth"), "case": ["a"]}, "a change without its dataset"),
+        ({"change_bids": Path("nowhere"), "change_truth": Path("truth")}, "nowhere: is no folder"),
     ],
 )
 def test_bad_requests_write_nothing(
@@ -46,6 +47,9 @@ def test_another_benchmark_is_not_resumed(tmp_path: Path, cases: Path) -> None:
     (bids / "participants.tsv").touch()
     with pytest.raises(InputError, match=r"truth.json: is missing or damaged"):
         lesions(tmp_path / "out", cases=cases, case=["a"])
+    (bids / TRUTH_FILE).write_text("[]")
+    with pytest.raises(InputError, match=r"truth.json: is of another benchmark"):
+        lesions(tmp_path / "out")
     wanted = {"cases": ["a"], "stable": True, "injected": False}
     (bids / TRUTH_FILE).write_text(json.dumps({"wanted": wanted, "follow": []}))
     with pytest.raises(InputError, match="holds a benchmark of other scans"):

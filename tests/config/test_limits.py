@@ -40,7 +40,7 @@ def test_numbers_are_found() -> None:
     assert {"mri.seed", "mri.lesions.flair_z", "qc.mri.min_snr", "qc.oct.min_frames"} <= set(
         NUMBERS
     )
-    assert len(NUMBERS) == 31
+    assert len(NUMBERS) == 33
 
 
 @pytest.mark.parametrize("path", NUMBERS)
@@ -82,6 +82,8 @@ LIMITS = [
     ("qc.mri.min_template_correlation", -1.01, -1, 1, 1.01),
     ("qc.mri.max_pbvc_asymmetry", 0, 0.01, 5, None),
     ("qc.mri.max_voxel_ratio", 0.99, 1, 2, None),
+    ("qc.mri.max_flair_voxel_ratio", 0.99, 1, 4, None),
+    ("qc.mri.min_flair_coverage", -0.01, 0, 1, 1.01),
     ("qc.mri.min_contrast_information", -0.01, 0, 1, 1.01),
     ("qc.mri.min_snr", 0, 0.1, 100, None),
     ("qc.mri.min_cnr", 0, 0.1, 100, None),

@@ -46,6 +46,7 @@ def visit(scale, rng, *lesions):
         "mask": white,
         "lesions": 1.0 * spots,
         "probability": 0.9 * spots,
+        "shown": np.ones(SHAPE),
     }
     images |= {"csf": 1 - white, "grey": 0.4 * white, "white": 0.6 * white}
     arrays = {name: image.astype(np.float32) for name, image in images.items()}
@@ -83,6 +84,7 @@ def outputs(tmp_path_factory):
             rule=RULE,
             scale=ScaleChange(np.array([0.001, -0.002, 0.004]), 0.0001),
             spacings_mm=[[1.0, 1.0, 3.0], [1.0, 1.0, 3.2]],
+            flair_spacings_mm=[[1.0, 1.0, 3.0], [1.0, 1.0, 4.5]],
             thresholds=MriQcConfig(),
         ).run()
     return folder, deform, change
@@ -144,6 +146,9 @@ def test_a_good_pair_passes_its_checks(outputs):
         "pbvc_asymmetry",
         "voxel_ratio",
         "scanner_scale_percent",
+        "flair_matches_t1w",
+        "flair_coverage",
+        "flair_voxel_ratio",
     ]
     assert {metric.status for metric in metrics} == {QcStatus.PASS}
 
@@ -161,3 +166,30 @@ def test_checks_of_volume_change_do_not_speak_for_lesions(outputs):
     assert {"PBVC", "PBVCY", "PGMVC"} <= set(metrics["voxel_ratio"].scope)
     assert "NEWLN" not in metrics["voxel_ratio"].scope
     assert not metrics["pair_correlation"].scope
+
+
+def test_checks_of_the_flair_speak_for_lesions_only(outputs):
+    metrics = {metric.metric: metric for metric in read_qc(outputs[0] / qc_file(STEM))}
+    assert metrics["flair_voxel_ratio"].value == pytest.approx(1.5)
+    assert metrics["flair_coverage"].value == 1.0
+    for name in ("flair_voxel_ratio", "flair_coverage", "flair_matches_t1w"):
+        assert {"NEWLN", "ATLV"} <= set(metrics[name].scope)
+        assert "PBVC" not in metrics[name].scope
+
+
+def test_what_one_flair_does_not_show_is_no_change(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(3)
+    base, follow = visit(1, rng, OLD), visit(1, rng, OLD, NEW)
+    hidden = near(NEW, 5.0)
+    for name in ("flair", "shown"):
+        base[name][hidden] = 0
+    arrays = {f"{name}_base": image for name, image in base.items()}
+    arrays |= {f"{name}_follow": image for name, image in follow.items()}
+    arrays |= {f"jacobian_{name}": np.ones(SHAPE) for name in ("base", "follow")}
+    both = put_arrays(tmp_path / "both.npz", **arrays)
+    grid = put(Volume(np.ones(SHAPE, dtype=bool), AFFINE), tmp_path / "grid.nii")
+    node = FindLesionChange(both=both, grid=grid, middle=both, rule=RULE)
+    found = node.run().outputs
+    assert not get(found.change).data.any()
+    assert get(found.lesions).data[near(OLD, 1)].all()

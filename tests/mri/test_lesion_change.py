@@ -147,6 +147,28 @@ def test_a_larger_mask_without_signal_is_no_change():
     assert compare(box(NOTHING), after, signal=2.6).any()
 
 
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_wide_mask_does_not_make_a_new_lesion_one_that_grew(swapped):
+    """A reader's mask reaches further than the signal; another visit knows nothing of it."""
+    nothing, wide = box(NOTHING), box(np.s_[10:18, 10:18, 10:18])
+    z = 8.0 * box(np.s_[12:16, 12:16, 12:16]).astype(np.float32)
+    visits = [visit(mask, probability=mask.astype(np.float32)) for mask in (nothing, wide)]
+    if swapped:
+        visits, z = visits[::-1], -z
+    change = classify_change(*joint_lesions(*visits, z, 1.0, RULE), 1.0, RULE)
+    assert labels(change) == {LesionChange.RESOLVED if swapped else LesionChange.NEW}
+
+
+def test_a_faint_probability_at_the_edge_of_the_brain_does_not_either():
+    """Where no signal is trusted both visits are taken together."""
+    lesion, edge = box(np.s_[10:16, 10:16, 10:16]), box(np.s_[10:16, 10:16, 10:12])
+    z = 8.0 * (lesion & ~edge).astype(np.float32)
+    before = visit(box(NOTHING), probability=0.2 * lesion.astype(np.float32))
+    after = visit(lesion, probability=0.95 * lesion.astype(np.float32))
+    change = classify_change(*joint_lesions(before, after, z, 1.0, RULE), 1.0, RULE)
+    assert labels(change) == {LesionChange.NEW}
+
+
 def test_signal_that_falls_makes_no_new_lesion():
     assert not compare(box(NOTHING), box(np.s_[10:14, 10:14, 10:14]), signal=-8.0).any()
 
@@ -212,6 +234,14 @@ def test_signal_change_has_unit_noise_whatever_the_gain():
     scaled = signal_change_z(earlier, 0.4 * later + 77.0, normal, 1.0)
     assert worst(scaled, z) < 1e-2
     assert worst(signal_change_z(later, earlier, normal, 1.0), -z) < 1e-4
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 50, 300])
+def test_little_normal_tissue_is_no_reason_to_fail(count):
+    rng = np.random.default_rng(count)
+    earlier, later = rng.normal(5, 1, (2, *SHAPE)).astype(np.float32)
+    normal = np.arange(earlier.size).reshape(SHAPE) < count
+    assert np.isfinite(signal_change_z(earlier, later, normal, 1.0)).all()
 
 
 def test_counts_and_volumes_by_hand():

@@ -168,6 +168,28 @@ def test_a_dataset_of_cases(tmp_path, brain):
     assert not np.array_equal(*scans)
 
 
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"lesions": np.zeros((48, 48, 40))}, r"odd/lesions.nii.gz: lies on another grid"),
+        (
+            {"FLAIR": np.random.default_rng(1).random((48, 48, 40))},
+            r"odd/FLAIR.nii.gz: lies on another grid",
+        ),
+        ({"lesions": np.zeros((48, 48, 48))}, r"odd/lesions.nii.gz: holds no lesion"),
+    ],
+)
+def test_odd_cases_are_refused(tmp_path, change, problem):
+    folder = tmp_path / "cases" / "odd"
+    folder.mkdir(parents=True)
+    ramp = np.random.default_rng(0).random((48, 48, 48))
+    images = {"T1w": ramp, "FLAIR": ramp, "lesions": ramp > 0.5} | change
+    for name, image in images.items():
+        save_image(Volume(image.astype(np.float32), np.eye(4)), folder / f"{name}.nii.gz")
+    with pytest.raises(InputError, match=problem):
+        write_cases(tmp_path / "bids", tmp_path / "cases", ["odd"], stable=False, injected=True)
+
+
 def test_follow_ups_need_millimetres(tmp_path, brain):
     folder = tmp_path / "cases" / "two"
     folder.mkdir(parents=True)
