@@ -76,10 +76,10 @@ def signal_change_z(earlier: Array, later: Array, normal: Mask, voxel_mm: float)
     Returns
     -------
     ndarray
-        Later minus earlier, after both were scaled to equal spread in ``normal`` and what varies
-        over centimetres was taken out. Noise grows with the slope of the signal, for no two
-        visits lie on each other exactly: 1 is the SD of the difference in ``normal`` where the
-        slope is the same.
+        Later minus earlier, after both were scaled to equal spread in ``normal``, and what varies
+        over centimetres or comes of another sharpness was taken out. Noise grows with the slope
+        of the signal, for no two visits lie on each other exactly: 1 is the SD of the difference
+        in ``normal`` where the slope is the same.
     """
     if not normal.any():
         return np.zeros_like(earlier)
@@ -87,6 +87,7 @@ def signal_change_z(earlier: Array, later: Array, normal: Mask, voxel_mm: float)
     difference = ndimage.gaussian_filter(b - a, _BLUR_VOXELS)
     difference -= _drift(difference, normal, voxel_mm)
     mean = ndimage.gaussian_filter(0.5 * (a + b), _BLUR_VOXELS)
+    difference -= _other_sharpness(difference, mean, normal)
     slope = np.sqrt(sum(np.square(part) for part in np.gradient(mean, voxel_mm)))
     return np.asarray(difference / _noise(difference, slope, normal), dtype=np.float32)
 
@@ -265,6 +266,19 @@ def _drift(difference: Array, normal: Mask, voxel_mm: float) -> Array:
     centre, spread = np.median(difference[normal]), robust_sd(difference[normal])
     usual = np.clip(difference, centre - 2 * spread, centre + 2 * spread)
     return _smooth_within(usual, normal, _DRIFT_MM / voxel_mm)
+
+
+def _other_sharpness(difference: Array, mean: Array, normal: Mask) -> Array:
+    """Return what one visit being sharper makes of a difference: a multiple of the Laplacian.
+
+    That is the first order of a blur, fitted where the difference is no lesion that changed.
+    """
+    bend = ndimage.laplace(mean)
+    x, y = bend[normal], difference[normal]
+    usual = np.abs(y) <= 3 * (robust_sd(y) + 1e-6)
+    power = float(np.square(x[usual]).sum())
+    share = float((x[usual] * y[usual]).sum()) / power if power > 0 else 0.0
+    return np.asarray(np.float32(share) * bend)
 
 
 def _noise(difference: Array, slope: Array, normal: Mask) -> Array:

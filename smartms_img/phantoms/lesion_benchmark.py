@@ -108,7 +108,7 @@ def write_cases(
         for contrast, scan in scans.items():
             write_scan(bids, name, 0, scan, contrast)
         _write_mask(bids, name, lesions)
-        write_days(bids, name, 1 + STABLE_VISITS * stable)
+        write_days(bids, name, 1)
         if stable or injected:
             for contrast, scan in scans.items():
                 refuse_coarse(scan, cases / name / f"{contrast}.nii.gz")
@@ -188,12 +188,15 @@ def _write_mask(bids: Path, name: str, lesions: Volume) -> None:
 
 
 def _write_stable(bids: Path, name: str, clean: Mapping[Contrast, Volume]) -> list[Follow]:
-    for visit in range(1, 1 + STABLE_VISITS):
+    """Make visits that differ in nothing: the scan itself is sharper than what is made of it."""
+    subject = f"{name}still"
+    for visit in range(1 + STABLE_VISITS):
         rng = _source(name, visit)
         for contrast, scan in clean.items():
             settings = Acquisition(degrees=rng.uniform(0.5, 2.5))
-            write_scan(bids, name, visit, acquire(scan, None, rng, settings), contrast)
-    return [Follow(name, visit_label(n), "stable", ()) for n in range(1, 1 + STABLE_VISITS)]
+            write_scan(bids, subject, visit, acquire(scan, None, rng, settings), contrast)
+    write_days(bids, subject, 1 + STABLE_VISITS)
+    return [Follow(subject, visit_label(n), "stable", ()) for n in range(1, 1 + STABLE_VISITS)]
 
 
 def _write_injected(

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from mri_shapes import worst
+from scipy import ndimage
 
 from smartms_img.mri.lesion_change import (
     ChangeRule,
@@ -234,6 +235,21 @@ def test_signal_change_has_unit_noise_whatever_the_gain():
     scaled = signal_change_z(earlier, 0.4 * later + 77.0, normal, 1.0)
     assert worst(scaled, z) < 1e-2
     assert worst(signal_change_z(later, earlier, normal, 1.0), -z) < 1e-4
+
+
+def test_a_blurred_visit_loses_no_lesion():
+    """The same lesions, one visit blurred as by another scanner: the first order is taken out."""
+    rng = np.random.default_rng(4)
+    tissue = ndimage.gaussian_filter(rng.normal(0, 1, SHAPE), 1.2) * 6
+    lesion = np.zeros(SHAPE)
+    lesion[20:22, 20:22, 20:23] = 6.0
+    sharp = ndimage.gaussian_filter(100 + 5 * (tissue + lesion), 0.5)
+    earlier = (sharp + rng.normal(0, 0.5, SHAPE)).astype(np.float32)
+    later = (ndimage.gaussian_filter(sharp, 0.6) + rng.normal(0, 0.5, SHAPE)).astype(np.float32)
+    normal = ndimage.binary_erosion(np.ones(SHAPE, dtype=bool), iterations=3) & (lesion == 0)
+    z = signal_change_z(earlier, later, normal, 1.0)
+    assert abs(z[lesion > 0].mean()) < 2.5
+    assert np.std(z[normal]) == pytest.approx(1.0, abs=0.25)
 
 
 @pytest.mark.parametrize("count", [0, 1, 5, 50, 300])
