@@ -20,6 +20,7 @@ from pydicom.dataset import Dataset
 
 from smartms_img.errors import InputError
 from smartms_img.io.oct_model import OctScan, ScanPattern
+from smartms_img.io.oct_refusal import damaged, unknown_pattern
 from smartms_img.naming import Eye
 
 SOP_CLASS = "1.2.840.10008.5.1.4.1.1.77.1.5.4"
@@ -66,7 +67,7 @@ def _fenced(file: str) -> Iterator[None]:
     except InputError:
         raise
     except Exception:
-        raise _damaged("is no readable DICOM file", file) from None
+        raise damaged("is no readable DICOM file", file) from None
     finally:
         log.disabled = disabled
 
@@ -106,13 +107,13 @@ def _pixels(dataset: Dataset, file: str) -> NDArray[np.float32]:
     sizes = [int(dataset.get(name, 1)) for name in ("NumberOfFrames", "Rows", "Columns")]
     bits = int(dataset.BitsStored)
     if min(sizes) < 1 or np.prod(sizes, dtype=float) > MAX_PIXELS or not 1 <= bits <= 16:
-        raise _damaged("has impossible sizes", file)
+        raise damaged("has impossible sizes", file)
     try:
         pixels = np.asarray(dataset.pixel_array)
     except Exception:
-        raise _damaged("holds pixels that cannot be decoded", file) from None
+        raise damaged("holds pixels that cannot be decoded", file) from None
     if int(dataset.get("SamplesPerPixel", 1)) != 1:
-        raise _damaged("is a colour picture", file)
+        raise damaged("is a colour picture", file)
     stack = pixels.reshape(sizes).astype(np.float32) / (2.0**bits - 1)
     if dataset.get("PhotometricInterpretation") == "MONOCHROME1":
         stack = 1 - stack
@@ -140,9 +141,9 @@ def _spacing_mm(dataset: Dataset, file: str) -> tuple[float, float]:
         for said in _said(dataset, "PixelMeasuresSequence", "PixelSpacing")
     }
     if len(found) != 1 or len(spacing := found.pop()) != 2:
-        raise _damaged("does not say one pixel spacing for all B-scans", file)
+        raise damaged("does not say one pixel spacing for all B-scans", file)
     if not (0 < spacing[0] < 0.1 and 0 < spacing[1] < 1):
-        raise _damaged("has an impossible pixel spacing", file)
+        raise damaged("has an impossible pixel spacing", file)
     return spacing[0], spacing[1]
 
 
@@ -151,7 +152,7 @@ def _bscan_um(dataset: Dataset, file: str) -> float:
         for said in _said(dataset, "PixelMeasuresSequence", keyword):
             if 0 < (distance_mm := abs(float(said))) < 10:
                 return distance_mm * 1000
-    raise _damaged("does not say how far apart its B-scans lie", file)
+    raise damaged("does not say how far apart its B-scans lie", file)
 
 
 def _pattern(dataset: Dataset, n_bscans: int, file: str) -> ScanPattern:
@@ -164,8 +165,7 @@ def _pattern(dataset: Dataset, n_bscans: int, file: str) -> ScanPattern:
         return ScanPattern.LINE
     if n_bscans == 1 and ways == {"NONLINEAR"}:
         return ScanPattern.RING
-    remedy = "Export a line, ring or volume scan"
-    raise InputError("has a radial or unknown scan pattern", remedy, file=file)
+    raise unknown_pattern(file)
 
 
 def _eye(dataset: Dataset, file: str) -> Eye:
@@ -173,9 +173,5 @@ def _eye(dataset: Dataset, file: str) -> Eye:
     named |= set(_said(dataset, "FrameAnatomySequence", "ImageLaterality"))
     named = named or {dataset.get("Laterality")}
     if len(named) != 1 or not named <= EYES.keys():
-        raise _damaged("does not say which one eye it shows", file)
+        raise damaged("does not say which one eye it shows", file)
     return EYES[named.pop()]
-
-
-def _damaged(problem: str, file: str) -> InputError:
-    return InputError(problem, "Export the scan again", file=file)

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from smartms_img.errors import InputError
 from smartms_img.io.oct_model import OctScan, ScanPattern
+from smartms_img.io.oct_refusal import damaged, unknown_pattern
 from smartms_img.naming import Eye
 
 MAX_PIXELS = 2**31
@@ -60,12 +60,12 @@ def read_fda(path: Path) -> OctScan:
     try:
         return _scan(_chunks(path.read_bytes(), path.name), path.name)
     except struct.error:
-        raise _damaged("is truncated", path.name) from None
+        raise damaged("is truncated", path.name) from None
 
 
 def _chunks(data: bytes, file: str) -> dict[str, list[bytes]]:
     if not data.startswith(b"FOCT"):
-        raise _damaged("is no Topcon .fda file", file)
+        raise damaged("is no Topcon .fda file", file)
     chunks: dict[str, list[bytes]] = {}
     at = HEADER_BYTES
     while at < len(data) and (length := data[at]):
@@ -74,7 +74,7 @@ def _chunks(data: bytes, file: str) -> dict[str, list[bytes]]:
         start = at + 5 + length
         at = start + size
         if at > len(data):
-            raise _damaged("is truncated", file)
+            raise damaged("is truncated", file)
         if name in _WANTED:
             chunks.setdefault(name, []).append(data[start:at])
     return chunks
@@ -99,14 +99,13 @@ def _scan(chunks: dict[str, list[bytes]], file: str) -> OctScan:
 
 def _bscans(chunks: dict[str, list[bytes]], file: str) -> NDArray[np.float32]:
     if _PICTURES not in chunks:
-        raise _damaged("holds no B-scans", file)
+        raise damaged("holds no B-scans", file)
     data = chunks[_PICTURES][0]
     mode, _, _, width, height, count, _ = struct.unpack_from("<B6I", data)
     if not 0 < width * height * count < MAX_PIXELS:
-        raise _damaged("has impossible sizes", file)
+        raise damaged("has impossible sizes", file)
     if mode not in (VOLUME_MODE, LINE_MODE):
-        remedy = "Export a line or volume scan"
-        raise InputError("has a radial or unknown scan pattern", remedy, file=file)
+        raise unknown_pattern(file, "line or volume")
     pages, at = [], struct.calcsize("<B6I")
     for _ in range(count):
         (size,) = struct.unpack_from("<I", data, at)
@@ -119,10 +118,10 @@ def _page(data: bytes, shape: tuple[int, int], file: str) -> NDArray[np.float32]
     try:
         with Image.open(io.BytesIO(data)) as picture:
             if (picture.height, picture.width) != shape:
-                raise _damaged("holds B-scans of another size than it says", file)
+                raise damaged("holds B-scans of another size than it says", file)
             pixels = np.asarray(picture if picture.mode in ("L", "I;16") else picture.convert("L"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        raise _damaged("holds a B-scan that cannot be decoded", file) from None
+        raise damaged("holds a B-scan that cannot be decoded", file) from None
     top = 65535.0 if pixels.dtype.itemsize == 2 else 255.0
     return (pixels / top).astype(np.float32)
 
@@ -132,9 +131,9 @@ def _scale(chunks: dict[str, list[bytes]], file: str) -> tuple[float, float, flo
         if name in chunks:
             width, height, axial = struct.unpack_from("<3d", chunks[name][0], offset)
             if not (0 < width < 30 and 0 <= height < 30 and 0.5 < axial < 20):
-                raise _damaged("has an impossible scale", file)
+                raise damaged("has an impossible scale", file)
             return width, height, axial
-    raise _damaged("does not say its scale", file)
+    raise damaged("does not say its scale", file)
 
 
 def _eye(chunks: dict[str, list[bytes]], file: str) -> Eye:
@@ -143,7 +142,7 @@ def _eye(chunks: dict[str, list[bytes]], file: str) -> Eye:
             eye = EYES.get(chunks[name][0][0])
             if eye is not None:
                 return eye
-    raise _damaged("does not say which eye it shows", file)
+    raise damaged("does not say which eye it shows", file)
 
 
 def _layers(contours: list[bytes], sizes: _Sizes) -> dict[str, NDArray[np.float64]]:
@@ -164,7 +163,3 @@ def _layers(contours: list[bytes], sizes: _Sizes) -> dict[str, NDArray[np.float6
         rows = sizes.rows - above[::-1].astype(np.float64)
         layers[layer] = np.where((above[::-1] > 0) & (rows > 0), rows, np.nan)
     return layers
-
-
-def _damaged(problem: str, file: str) -> InputError:
-    return InputError(problem, "Export the scan again", file=file)

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from smartms_img.errors import InputError
 from smartms_img.io.oct_model import Fundus, OctScan, ScanPattern
+from smartms_img.io.oct_refusal import damaged, unknown_pattern
 from smartms_img.naming import Eye
 
 HEADER_BYTES = 2048
@@ -89,22 +89,21 @@ def read_vol(path: Path) -> OctScan:
 
 def _header(data: bytes, file: str) -> _Header:
     if not data.startswith(b"HSF-OCT") and not data.startswith(b"ep-v"):
-        raise _damaged("is no Heidelberg .vol export", file)
+        raise damaged("is no Heidelberg .vol export", file)
     if len(data) < HEADER_BYTES:
-        raise _damaged("ends inside its header", file)
+        raise damaged("ends inside its header", file)
     ascans, n_bscans, rows = struct.unpack_from("<3I", data, 12)
     ascan_mm, bscan_mm, axial_mm = struct.unpack_from("<3d", data, 24)
     width, height = struct.unpack_from("<2I", data, 48)
     column_mm, row_mm = struct.unpack_from("<2d", data, 56)
     sizes_possible = ascans * n_bscans * rows > 0 and ascans * n_bscans * rows < MAX_PIXELS
     if not sizes_possible or not (0 < axial_mm < 0.1 and 0 < ascan_mm < 1):
-        raise _damaged("has impossible sizes or scales in its header", file)
+        raise damaged("has impossible sizes or scales in its header", file)
     if HEADER_BYTES + width * height + ascans * n_bscans * rows * 4 > len(data):
-        raise _damaged("is truncated", file)
+        raise damaged("is truncated", file)
     pattern = PATTERNS.get(struct.unpack_from("<I", data, 96)[0])
     if pattern is None:
-        remedy = "Export a line, ring or volume scan"
-        raise InputError("has a radial or unknown scan pattern", remedy, file=file)
+        raise unknown_pattern(file)
     return _Header(
         version=_text(data[:12]),
         ascans=ascans,
@@ -122,14 +121,14 @@ def _header(data: bytes, file: str) -> _Header:
 
 def _bscan(data: bytes, offset: int, header: _Header, file: str) -> _Bscan:
     if offset + BSCAN_HEADER_BYTES > len(data):
-        raise _damaged("is truncated", file)
+        raise damaged("is truncated", file)
     size, *position, n_layers, layer_offset = struct.unpack_from("<I4d2I", data, offset + 12)
     (quality,) = struct.unpack_from("<f", data, offset + 56)
     n_pixels = header.rows * header.ascans
     layers_end = layer_offset + 4 * n_layers * header.ascans
     end = offset + size + 4 * n_pixels
     if layers_end > size or layer_offset < BSCAN_HEADER_BYTES or end > len(data):
-        raise _damaged("is truncated or damaged in a B-scan header", file)
+        raise damaged("is truncated or damaged in a B-scan header", file)
     layers = np.frombuffer(data, "<f4", n_layers * header.ascans, offset + layer_offset)
     pixels = np.frombuffer(data, "<f4", n_pixels, offset + size)
     return _Bscan(
@@ -203,12 +202,8 @@ def _laterality(field: bytes, file: str) -> Eye:
     try:
         return Eye(_text(field))
     except ValueError:
-        raise _damaged("does not say which eye it shows", file) from None
+        raise damaged("does not say which eye it shows", file) from None
 
 
 def _text(field: bytes) -> str:
     return field.split(b"\0")[0].decode("ascii", errors="replace").strip()
-
-
-def _damaged(problem: str, file: str) -> InputError:
-    return InputError(problem, "Export the scan again", file=file)

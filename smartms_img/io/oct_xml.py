@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 from smartms_img.errors import InputError
 from smartms_img.io.oct_model import Fundus, OctScan, ScanPattern
 from smartms_img.io.oct_picture import grey_picture
+from smartms_img.io.oct_refusal import damaged, unknown_pattern
 from smartms_img.naming import Eye
 
 MAX_BYTES = 2**28
 MAX_PIXELS = 2**31
-# The export writes 3e+038 where it found no boundary.
-INVALID = 1.0e38
 EYES = {"R": Eye.OD, "L": Eye.OS}
 LAYERS = {
     "ILM": "ILM",
@@ -63,13 +62,13 @@ def read_xml(path: Path) -> OctScan:
     body = _body(path)
     nodes = [node for node in body.iter("Image") if _text(node, "ImageType/Type") == "OCT"]
     if not nodes:
-        raise _damaged("holds no OCT image", path.name)
+        raise damaged("holds no OCT image", path.name)
     bscans = [_bscan(node, path.name) for node in nodes]
     first = bscans[0]
     if any((b.shape, b.scale_mm) != (first.shape, first.scale_mm) for b in bscans):
         raise InputError("B-scans differ in size or scale", "Keep one size", file=path.name)
     if len(bscans) * math.prod(first.shape) > MAX_PIXELS:
-        raise _damaged("has impossible sizes", path.name)
+        raise damaged("has impossible sizes", path.name)
     positions = np.array([bscan.position_mm for bscan in bscans])
     ascan_mm, axial_mm = first.scale_mm
     pattern = _pattern(positions, first.shape[1] * ascan_mm, path.name)
@@ -95,15 +94,15 @@ def read_xml(path: Path) -> OctScan:
 
 def _body(path: Path) -> etree._Element:
     if path.stat().st_size > MAX_BYTES:
-        raise _damaged("is too large for an export", path.name)
+        raise damaged("is too large for an export", path.name)
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     try:
         root = etree.fromstring(path.read_bytes(), parser)
     except (etree.XMLSyntaxError, ValueError):
-        raise _damaged("is no readable XML", path.name) from None
+        raise damaged("is no readable XML", path.name) from None
     body = root.find("BODY")
     if root.tag != "HEDX" or body is None:
-        raise _damaged("is no Heidelberg XML export", path.name)
+        raise damaged("is no Heidelberg XML export", path.name)
     return body
 
 
@@ -135,7 +134,7 @@ def _bscan(node: etree._Element, file: str) -> _Bscan:
             layers,
         )
     except ValueError:
-        raise _damaged("lacks a number of a B-scan", file) from None
+        raise damaged("lacks a number of a B-scan", file) from None
     possible = (
         min(bscan.shape) > 0
         and 0 < bscan.scale_mm[0] < 1
@@ -144,7 +143,7 @@ def _bscan(node: etree._Element, file: str) -> _Bscan:
         and all(len(curve) == bscan.shape[1] for curve in layers.values())
     )
     if not possible or not picture:
-        raise _damaged("has impossible sizes, scales or boundaries in a B-scan", file)
+        raise damaged("has impossible sizes, scales or boundaries in a B-scan", file)
     return bscan
 
 
@@ -168,8 +167,7 @@ def _pattern(positions: NDArray[np.float64], length_mm: float, file: str) -> Sca
         apart_mm = np.hypot(*np.diff(positions[:, :2], axis=0).T)
         if parallel and apart_mm.min() > 0:
             return ScanPattern.VOLUME
-    remedy = "Export a line, ring or volume scan"
-    raise InputError("has a radial or unknown scan pattern", remedy, file=file)
+    raise unknown_pattern(file)
 
 
 def _distance_um(positions: NDArray[np.float64]) -> float:
@@ -198,7 +196,7 @@ def _fundus(body: etree._Element, path: Path) -> Fundus | None:
         try:
             row_mm, column_mm = (float(_text(node, f"{context}/Scale{axis}")) for axis in "YX")
         except ValueError:
-            raise _damaged("lacks the scale of the fundus picture", path.name) from None
+            raise damaged("lacks the scale of the fundus picture", path.name) from None
         return Fundus(grey_picture(picture).astype(np.uint8), (row_mm, column_mm))
     return None
 
@@ -217,13 +215,9 @@ def _pixels(picture: Path, shape: tuple[int, int]) -> NDArray[np.float32]:
 def _eye(body: etree._Element, file: str) -> Eye:
     named = {_text(node, ".") for node in body.iter("Laterality")}
     if len(named) != 1 or not named <= EYES.keys():
-        raise _damaged("does not say which one eye it shows", file)
+        raise damaged("does not say which one eye it shows", file)
     return EYES[named.pop()]
 
 
 def _text(node: etree._Element, path: str) -> str:
     return (node.findtext(path) if path != "." else node.text or "") or ""
-
-
-def _damaged(problem: str, file: str) -> InputError:
-    return InputError(problem, "Export the scan again", file=file)

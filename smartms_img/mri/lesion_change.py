@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from smartms_img.mri.lesions import CONNECTIVITY_26, drop_small
+from smartms_img.mri.lesions import CONNECTIVITY_26, drop_small, smooth_within
 from smartms_img.mri.session_measures import Value
 from smartms_img.robust import robust_sd
 
@@ -256,7 +256,7 @@ def change_values(
 
 def _standard(flair: Array, normal: Mask, voxel_mm: float) -> Array:
     """Scale to median 0 and spread 1, of what two millimetres have in common: not noise."""
-    smooth = _smooth_within(flair, normal, 2.0 / voxel_mm)[normal]
+    smooth = smooth_within(flair, normal, 2.0 / voxel_mm)[normal]
     spread = robust_sd(smooth) + 1e-6
     return ((flair - np.median(smooth)) / spread).astype(np.float32)
 
@@ -265,7 +265,7 @@ def _drift(difference: Array, normal: Mask, voxel_mm: float) -> Array:
     """Return what bias fields leave of a difference; single changes hardly move it."""
     centre, spread = np.median(difference[normal]), robust_sd(difference[normal])
     usual = np.clip(difference, centre - 2 * spread, centre + 2 * spread)
-    return _smooth_within(usual, normal, _DRIFT_MM / voxel_mm)
+    return smooth_within(usual, normal, _DRIFT_MM / voxel_mm)
 
 
 def _other_sharpness(difference: Array, mean: Array, normal: Mask) -> Array:
@@ -294,9 +294,3 @@ def _noise(difference: Array, slope: Array, normal: Mask) -> Array:
     grows, least = np.polyfit(steep, variance, 1) if len(filled) > 1 else (0.0, variance[0])
     flat = max(float(least), 0.25 * float(np.median(variance)), 1e-12)
     return np.asarray(np.sqrt(flat + max(float(grows), 0.0) * slope**2))
-
-
-def _smooth_within(image: Array, mask: Mask, sigma: float) -> Array:
-    weight = ndimage.gaussian_filter(mask.astype(np.float32), sigma)
-    total = ndimage.gaussian_filter(np.where(mask, image, 0).astype(np.float32), sigma)
-    return np.asarray(total / np.maximum(weight, 1e-6))

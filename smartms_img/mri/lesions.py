@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 import numpy as np
@@ -94,7 +95,8 @@ def segment_lesions(
     certain = probability >= least_probability
     normal = (white > 0.6) & (probability < _NORMAL) & mask
     white_z = float(np.median(flair_z[normal])) if normal.any() else 0.0
-    border_z = 0.5 * (white_z + _signal_nearby(flair_z, certain, spacing_mm))
+    nearby = [_NEARBY_MM / step for step in spacing_mm]
+    border_z = 0.5 * (white_z + smooth_within(flair_z, certain, nearby))
     likely = mask & (probability >= _GROWN * least_probability)
     likely &= (flair_z >= 0) & (flair_z >= border_z)
     for needed in (certain, flair_z >= least_z):
@@ -102,15 +104,13 @@ def segment_lesions(
     return drop_small(likely, spacing_mm, min_volume_mm3)
 
 
-def _signal_nearby(
-    flair_z: NDArray[np.float32], certain: Mask, spacing_mm: tuple[float, float, float]
+def smooth_within(
+    image: NDArray[np.float32], mask: Mask, sigma: float | Sequence[float]
 ) -> NDArray[np.float32]:
-    """Return the mean signal of the certain voxels about each voxel, which the near ones rule."""
-    sigma = [_NEARBY_MM / step for step in spacing_mm]
-    weight = ndimage.gaussian_filter(certain.astype(np.float32), sigma)
-    signal = np.where(certain, flair_z, np.float32(0))
-    total = ndimage.gaussian_filter(signal.astype(np.float32), sigma)
-    return np.asarray(total / np.maximum(weight, 1e-6), dtype=np.float32)
+    """Return the Gaussian mean (sigma in voxels) of the masked voxels about each voxel."""
+    weight = ndimage.gaussian_filter(mask.astype(np.float32), sigma)
+    total = ndimage.gaussian_filter(np.where(mask, image, 0).astype(np.float32), sigma)
+    return np.asarray(total / np.maximum(weight, 1e-6))
 
 
 def drop_small(mask: Mask, spacing_mm: tuple[float, float, float], min_volume_mm3: float) -> Mask:
