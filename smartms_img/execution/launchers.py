@@ -23,6 +23,12 @@ _DASK_SETTINGS = {
 }
 _LOOPBACK = "127.0.0.1:0"
 
+
+def _not_a_timeout(record: logging.LogRecord) -> bool:
+    """Drop the time-outs of Dask's batched streams, left unread when their loop ends."""
+    return not (record.exc_info and isinstance(record.exc_info[1], TimeoutError))
+
+
 # Dask pickles the arguments of a task, even on its way to a thread of the same process: a task
 # finds the children of its launcher by name.
 _CHILDREN: dict[int, Children] = {}
@@ -136,6 +142,7 @@ class DaskLauncher:
         from distributed import Client, LocalCluster  # noqa: PLC0415
 
         dask.config.set(_DASK_SETTINGS)
+        logging.getLogger("asyncio").addFilter(_not_a_timeout)
         cluster = LocalCluster(  # type: ignore[no-untyped-call]
             n_workers=self.slots,
             threads_per_worker=1,

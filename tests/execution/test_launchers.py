@@ -1,3 +1,4 @@
+import asyncio
 import sys
 from pathlib import Path
 
@@ -48,3 +49,30 @@ def test_dask_listens_on_loopback_at_most(tmp_path: Path) -> None:
         assert listening_addresses() <= {"0100007F"}
     finally:
         launcher.close()
+
+
+def test_time_outs_that_dask_leaves_unread_are_not_printed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def leave(error: Exception) -> None:
+        future = loop.create_future()
+        future.set_exception(error)
+        del future
+
+    def printed() -> list[str]:
+        return [r.getMessage() for r in caplog.records if r.name == "asyncio"]
+
+    loop = asyncio.new_event_loop()
+    launcher = DaskLauncher(1, tmp_path / "dask")
+    try:
+        launcher.start(job(tmp_path, "unit", ""))
+        launcher.wait()
+        caplog.clear()
+        leave(TimeoutError("Timeout"))
+        assert not printed()
+        leave(ValueError("of some other kind"))
+        (message,) = printed()
+        assert message.startswith("Future exception was never retrieved")
+    finally:
+        launcher.close()
+        loop.close()
