@@ -55,17 +55,19 @@ def init_eye_wf(unit: Unit, context: UnitContext, *, name: str = "eye_wf") -> Wo
     inputnode.inputs.in_file = str(context.bids / unit.inputs[0])
     outputnode = Node(IdentityInterface(fields=["figures"]), name="outputnode")
     find_layers = Node(FindLayers(**whom), name="find_layers")
+    before = _baseline(unit, context)
     measure_eye = Node(
         MeasureEye(
             **whom,
             **where,
-            **_baseline(unit, context),
+            **before,
             sources=list(unit.inputs),
             config=context.config,
         ),
         name="measure_eye",
     )
-    draw_eye = Node(DrawEye(**whom, **where, unit=unit.id), name="draw_eye")
+    shown = {key: before[key] for key in ("baseline", "reference")}
+    draw_eye = Node(DrawEye(**whom, **where, **shown, unit=unit.id), name="draw_eye")
     workflow = Workflow(name=name)
     workflow.connect(
         [
@@ -74,7 +76,7 @@ def init_eye_wf(unit: Unit, context: UnitContext, *, name: str = "eye_wf") -> Wo
             (inputnode, draw_eye, [("in_file", "in_file")]),
             (find_layers, measure_eye, [("rows", "rows"), ("confidence", "confidence")]),
             (find_layers, draw_eye, [("rows", "rows"), ("confidence", "confidence")]),
-            (measure_eye, draw_eye, [("fovea_mm", "fovea_mm")]),
+            (measure_eye, draw_eye, [("fovea_mm", "fovea_mm"), ("aligned", "aligned")]),
             (draw_eye, outputnode, [("figures", "figures")]),
         ]
     )
@@ -82,7 +84,7 @@ def init_eye_wf(unit: Unit, context: UnitContext, *, name: str = "eye_wf") -> Wo
 
 
 def _baseline(unit: Unit, context: UnitContext) -> dict[str, str]:
-    """Where the baseline's landmarks lie; a note where a follow-up has to do without."""
+    """Where the baseline's derivatives lie; a note where a follow-up has to do without."""
     none = {"baseline": "", "reference": "", "note": ""}
     if unit.eye is None or unit.scan is None or unit.session == context.config.baseline:
         return none
@@ -92,5 +94,4 @@ def _baseline(unit: Unit, context: UnitContext) -> dict[str, str]:
     if first not in unit.depends:
         return none | {"note": f"not aligned: the baseline {unit.reference} could not be measured"}
     stem = eye_stem(unit.subject, unit.reference, unit.eye, unit.scan)
-    landmarks = str(context.out / f"{stem}_desc-landmarks.npz")
-    return {"baseline": landmarks, "reference": unit.reference, "note": ""}
+    return {"baseline": str(context.out / stem), "reference": unit.reference, "note": ""}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
 
+from smartms_img.cli.bench_oct_follow_up import follow_up_figures
 from smartms_img.cli.console import check_folder, print_table, say
 from smartms_img.config import default_study
 from smartms_img.errors import InputError
@@ -23,7 +24,7 @@ from smartms_img.naming import Eye
 from smartms_img.oct.boundaries import LayerBoundaries
 from smartms_img.oct.scan import measure_scan, segment_scan
 from smartms_img.phantoms.lesion_scores import Figure
-from smartms_img.phantoms.oct import OctPhantom, macula_phantom, ring_phantom
+from smartms_img.phantoms.oct import OctPhantom, macula_phantom, phantom_scan, ring_phantom
 from smartms_img.phantoms.oct_scores import boundary_figures, mean_figures, ring_figures
 
 HEADER = ("test", "case", "statistic", "value", "n")
@@ -77,9 +78,12 @@ def oct_layers(
     figures += mean_figures(figures, "experts")
     for name, phantom in _phantoms() if phantoms else ():
         tell(name)
-        found = segment_scan(_scan_of(phantom)).rows
+        found = segment_scan(phantom_scan(phantom)).rows
         true = phantom.boundaries
         figures += boundary_figures("phantom", name, found, true, phantom.axial_um)
+    for name, visits in _follow_ups() if phantoms else ():
+        tell(f"{name}, followed up")
+        figures += follow_up_figures(name, *visits)
     table = [[f.test, f.case, f.statistic, f"{f.value:.2f}", str(f.count)] for f in figures]
     write_text(out / "scores.tsv", tsv_text([HEADER, *table]))
     print_table(HEADER, table)
@@ -148,8 +152,11 @@ def _phantoms() -> Sequence[tuple[str, OctPhantom]]:
     )
 
 
-def _scan_of(phantom: OctPhantom) -> OctScan:
-    blank = OctScan(
-        phantom.pattern, phantom.laterality, phantom.bscans, phantom.axial_um, phantom.ascan_um
+def _follow_ups() -> Sequence[tuple[str, tuple[OctPhantom, OctPhantom]]]:
+    """Return pairs of which the second has lost 1 um, and lies elsewhere."""
+    volume = partial(macula_phantom, n_bscans=49, ascans=512)
+    moved = partial(volume, fovea_mm=(0.35, -0.2), rotation_deg=4.0)
+    return (
+        ("ring", (ring_phantom(seed=8), ring_phantom(rnfl_um=99.0, rotation_deg=3.0, seed=9))),
+        ("volume 49x512", (volume(seed=10), moved(gcipl_um=69.0, seed=11))),
     )
-    return replace(blank, bscan_um=phantom.bscan_um, ring_diameter_mm=phantom.ring_diameter_mm)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 from numpy.typing import NDArray
@@ -28,6 +29,8 @@ COLOURS = {
     "BM": "#3c5cff",
 }
 SIDES = {"S": (0.0, 1.0), "N": (1.0, 0.0), "I": (0.0, -1.0), "T": (-1.0, 0.0)}
+CURVES = ("#c26a00", "#1f5fbf", "#8a8a8a")
+CHANGE_UM = 20.0
 DPI = 100
 MARGIN_PX = 25
 
@@ -73,23 +76,27 @@ def bscan_montage(
 
 
 def tsnit_curve(
-    profiles: Mapping[str, NDArray[np.float64]], sectors: Mapping[str, float], *, title: str
+    profiles: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]],
+    sectors: Mapping[str, float],
+    *,
+    title: str,
 ) -> Figure:
     """Draw RNFL thickness round the ring, temporal to temporal.
 
     Parameters
     ----------
-    profiles : mapping of str to ndarray, shape (ascans,)
-        Thickness (um) by name of what measured it, A-scan 0 temporal.
+    profiles : mapping of str to (ndarray, ndarray), each of shape (ascans,)
+        Angles (degrees from temporal over superior) and thickness (um), by name of what measured
+        it.
     sectors : mapping of str to float
         Mean thickness (um) of each sector, written above the curve.
     """
     figure = Figure(figsize=(9, 3.6), dpi=DPI, layout="constrained")
     axes = figure.subplots()
     top = 1.0
-    for (name, profile), colour in zip(profiles.items(), ("#1f5fbf", "#c26a00"), strict=False):
-        angle = np.arange(len(profile)) * 360.0 / len(profile)
-        axes.plot(angle, profile, label=name, color=colour, linewidth=1.2)
+    for (name, (angles, profile)), colour in zip(profiles.items(), CURVES, strict=False):
+        order = np.argsort(angles)
+        axes.plot(angles[order], profile[order], label=name, color=colour, linewidth=1.2)
         if np.isfinite(profile).any():
             top = max(top, float(np.nanmax(profile)))
     for border in (45, 85, 125, 235, 275, 315):
@@ -132,6 +139,31 @@ def thickness_map(
     picture = axes.pcolormesh(x_mm, y_mm, thickness_um, cmap="viridis", shading="nearest")
     figure.colorbar(picture, ax=axes, label="thickness (um)", shrink=0.85)
     _draw_grid(axes, fovea_mm, sectors, "white")
+    axes.set_aspect("equal")
+    axes.set_xlabel("to nasal (mm)")
+    axes.set_ylabel("to superior (mm)")
+    axes.set_title(title, loc="left", fontsize=10)
+    return figure
+
+
+def change_map(
+    x_mm: NDArray[np.float64],
+    y_mm: NDArray[np.float64],
+    change_um: NDArray[np.float64],
+    fovea_mm: tuple[float, float] | None,
+    *,
+    title: str,
+) -> Figure:
+    """Draw where a macular layer became thinner (red) or thicker (blue), to 20 um.
+
+    Parameters are those of :func:`thickness_map`; NaN where one visit shows nothing.
+    """
+    figure = Figure(figsize=(6.4, 5.4), dpi=DPI, layout="constrained")
+    axes = figure.subplots()
+    limits = Normalize(-CHANGE_UM, CHANGE_UM)
+    picture = axes.pcolormesh(x_mm, y_mm, change_um, cmap="RdBu", shading="nearest", norm=limits)
+    figure.colorbar(picture, ax=axes, label="change (um)", shrink=0.85)
+    _draw_grid(axes, fovea_mm, {}, "#555555")
     axes.set_aspect("equal")
     axes.set_xlabel("to nasal (mm)")
     axes.set_ylabel("to superior (mm)")

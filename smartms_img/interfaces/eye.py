@@ -11,10 +11,12 @@ from smartms_img.catalogue import endpoint
 from smartms_img.errors import InputError
 from smartms_img.interfaces.base import SimpleInterface
 from smartms_img.interfaces.oct_checks import oct_checks
-from smartms_img.interfaces.oct_figures import draw_scan
+from smartms_img.interfaces.oct_figures import MeasuredThickness, draw_scan
 from smartms_img.interfaces.oct_results import (
     ScanResult,
+    landmarks_file,
     load_landmarks,
+    thickness_file,
     write_result,
 )
 from smartms_img.io.layout import measures_file, qc_file
@@ -25,7 +27,7 @@ from smartms_img.io.oct_model import OctScan, ScanPattern
 from smartms_img.method import METHOD_VERSION
 from smartms_img.naming import Eye, OctScanKind, UnitKind
 from smartms_img.oct.boundaries import LayerBoundaries
-from smartms_img.oct.follow import Alignment, align, landmarks
+from smartms_img.oct.follow import Alignment, align, landmarks, measuring_place
 from smartms_img.oct.measure import Key, MaculaPlace
 from smartms_img.oct.scan import locate_macula, measure_scan, segment_scan
 from smartms_img.oct.sectors import SectorValue
@@ -91,7 +93,7 @@ class FindLayers(SimpleInterface):
 class _MeasureEyeInputSpec(_FindLayersInputSpec):
     rows = traits.Str(mandatory=True)
     confidence = traits.Str(mandatory=True)
-    baseline = traits.Str(desc="landmarks of the baseline scan; empty for none")
+    baseline = traits.Str(desc="stem of the baseline's derivatives; empty for none")
     reference = traits.Str(desc="label of the baseline visit; empty for none")
     note = traits.Str(desc="what the unit has to do without; empty for nothing")
     sources = traits.List(traits.Str(), mandatory=True)
@@ -102,6 +104,7 @@ class _MeasureEyeInputSpec(_FindLayersInputSpec):
 
 class _MeasureEyeOutputSpec(TraitedSpec):
     fovea_mm = traits.List(traits.Float(), desc="centre of the measuring grid; empty for none")
+    aligned = traits.Bool(desc="whether the scan was aligned with its baseline")
 
 
 class MeasureEye(SimpleInterface):
@@ -114,12 +117,11 @@ class MeasureEye(SimpleInterface):
         config = self.inputs.config
         macula = locate_macula(scan, layers.rows) if self._is_macula() else None
         marks = landmarks(scan, layers.rows, macula)
-        alignment = None
+        alignment, place = None, macula
         if self.inputs.baseline:
-            alignment = align(load_landmarks(Path(self.inputs.baseline)), marks, scan.laterality)
-        place = macula
-        if macula and alignment and alignment.fovea_mm:
-            place = MaculaPlace(macula.grid, alignment.fovea_mm)
+            before = load_landmarks(landmarks_file(Path(self.inputs.baseline)))
+            alignment = align(before, marks, scan.laterality)
+            place = measuring_place(macula, alignment, before) if macula else None
         values = self._values(scan, layers, alignment, place)
         result = ScanResult(scan, layers, values, alignment, place)
         stem = Path(self.inputs.staging) / self.inputs.stem
@@ -132,6 +134,7 @@ class MeasureEye(SimpleInterface):
         write_qc(staging / qc_file(self.inputs.stem), checks)
         fovea = place.fovea_mm if place else None
         self._results["fovea_mm"] = list(fovea) if fovea else []
+        self._results["aligned"] = alignment is not None
 
     def _values(
         self,
@@ -183,6 +186,9 @@ class _DrawEyeInputSpec(_FindLayersInputSpec):
     rows = traits.Str(mandatory=True)
     confidence = traits.Str(mandatory=True)
     fovea_mm = traits.List(traits.Float(), mandatory=True)
+    aligned = traits.Bool(mandatory=True)
+    baseline = traits.Str(mandatory=True)
+    reference = traits.Str(mandatory=True)
     staging = traits.Str(mandatory=True)
     stem = traits.Str(mandatory=True)
     unit = traits.Str(mandatory=True, desc="unit id")
@@ -198,13 +204,20 @@ class DrawEye(SimpleInterface):
     input_spec, output_spec = _DrawEyeInputSpec, _DrawEyeOutputSpec
 
     def _compute(self, folder: Path) -> None:  # noqa: ARG002 - results go to staging
-        fovea = self.inputs.fovea_mm
+        fovea, stem = self.inputs.fovea_mm, self.inputs.stem
+        before = Path(self.inputs.baseline) if self.inputs.aligned else None
+        thickness = MeasuredThickness(
+            load_arrays(thickness_file(Path(self.inputs.staging) / stem)),
+            (fovea[0], fovea[1]) if fovea else None,
+            load_arrays(thickness_file(before)) if before else {},
+            self.inputs.reference,
+        )
         self._results["figures"] = draw_scan(
             _scan(self.inputs),
             _layers(self.inputs),
-            (fovea[0], fovea[1]) if fovea else None,
+            thickness,
             staging=Path(self.inputs.staging),
-            stem=self.inputs.stem,
+            stem=stem,
             unit=self.inputs.unit,
         )
 

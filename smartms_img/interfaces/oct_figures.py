@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from smartms_img.figures.oct import (
     bscan_montage,
     bscan_strip,
+    change_map,
     fundus_view,
     thickness_map,
     tsnit_curve,
@@ -21,6 +23,7 @@ from smartms_img.io.atomic import write_json
 from smartms_img.io.layout import figure_stem
 from smartms_img.io.oct_model import OctScan, ScanPattern
 from smartms_img.oct.boundaries import LayerBoundaries, thickness_um
+from smartms_img.oct.macula import MaculaGrid, thickness_change
 from smartms_img.oct.measure import MaculaPlace
 from smartms_img.oct.scan import measure_scan, scan_grid
 from smartms_img.oct.scan_course import scan_course_mm
@@ -36,10 +39,35 @@ class _Picture:
     alt: str
 
 
+Arrays = dict[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class MeasuredThickness:
+    """Thickness of a scan and of its baseline, in the coordinates of the baseline.
+
+    Attributes
+    ----------
+    own : dict of str to ndarray
+        Thickness (um) by endpoint, and the places of its pixels.
+    fovea_mm : tuple of float, or None
+        Centre of the measuring grid.
+    baseline : dict of str to ndarray
+        As ``own``; empty for none.
+    reference : str
+        Label of the baseline visit.
+    """
+
+    own: Arrays
+    fovea_mm: tuple[float, float] | None
+    baseline: Arrays
+    reference: str
+
+
 def draw_scan(
     scan: OctScan,
     layers: LayerBoundaries,
-    fovea_mm: tuple[float, float] | None,
+    thickness: MeasuredThickness,
     *,
     staging: Path,
     stem: str,
@@ -47,7 +75,7 @@ def draw_scan(
 ) -> list[str]:
     """Draw a scan into the figures folder; return the pictures, relative to ``staging``."""
     name = unit.split("_", 1)[1]
-    pictures = list(_pictures(scan, layers, fovea_mm, name))
+    pictures = list(_pictures(scan, layers, thickness, name))
     written = []
     for order, picture in enumerate(pictures):
         base = f"{figure_stem(stem)}_{picture.what}"
@@ -59,12 +87,12 @@ def draw_scan(
 
 
 def _pictures(
-    scan: OctScan, layers: LayerBoundaries, fovea_mm: tuple[float, float] | None, name: str
+    scan: OctScan, layers: LayerBoundaries, thickness: MeasuredThickness, name: str
 ) -> Iterator[_Picture]:
     if scan.pattern is ScanPattern.VOLUME:
-        yield from _macula_pictures(scan, layers, fovea_mm, name)
+        yield from _macula_pictures(scan, layers, thickness, name)
     else:
-        yield from _ring_pictures(scan, layers, name)
+        yield from _ring_pictures(scan, layers, thickness, name)
     if scan.fundus is not None and scan.positions_mm is not None:
         title = f"{name}: course of the scan on the fundus"
         lines = scan_course_mm(scan)
@@ -72,16 +100,24 @@ def _pictures(
         yield _Picture("fundus", figure, title, "Fundus picture with the scan drawn in green")
 
 
-def _ring_pictures(scan: OctScan, layers: LayerBoundaries, name: str) -> Iterator[_Picture]:
+def _ring_pictures(
+    scan: OctScan, layers: LayerBoundaries, thickness: MeasuredThickness, name: str
+) -> Iterator[_Picture]:
     title = f"{name}: layers, temporal - superior - nasal - inferior - temporal"
     strip = bscan_strip(scan.bscans[0], layers.rows, 0, title=title)
     yield _Picture("layers", strip, title, "Ring B-scan with nine boundaries")
+    angles = thickness.own["angle_deg"][0]
     profiles = {}
-    for source, rows in (("smartms", layers.rows), ("device", scan.device_layers)):
+    for source, rows in (("device", scan.device_layers), ("smartms", layers.rows)):
         rnfl = thickness_um(rows, "RNFL", scan.axial_um)
         if rnfl is not None:
-            profiles[source] = rnfl[0]
-    values = measure_scan(scan, layers.rows, min_coverage=ANY_COVERAGE)
+            profiles[source] = angles, rnfl[0]
+    if "RNFL_um" in thickness.baseline:
+        before = thickness.baseline
+        profiles[f"smartms, {thickness.reference}"] = before["angle_deg"][0], before["RNFL_um"][0]
+    values = measure_scan(
+        scan, layers.rows, min_coverage=ANY_COVERAGE, rotation_deg=float(angles[0])
+    )
     sectors = {loc: v.value for (_, loc), v in values.items() if v.value is not None}
     title = f"{name}: RNFL thickness round the disc, mean {sectors.get('G', np.nan):.1f} um"
     curve = tsnit_curve(profiles, sectors, title=title)
@@ -89,25 +125,36 @@ def _ring_pictures(scan: OctScan, layers: LayerBoundaries, name: str) -> Iterato
 
 
 def _macula_pictures(
-    scan: OctScan, layers: LayerBoundaries, fovea_mm: tuple[float, float] | None, name: str
+    scan: OctScan, layers: LayerBoundaries, thickness: MeasuredThickness, name: str
 ) -> Iterator[_Picture]:
     title = f"{name}: layers"
     montage = bscan_montage(scan.bscans, layers.rows, title=title)
     yield _Picture("layers", montage, title, "B-scans of the volume with nine boundaries")
-    grid = scan_grid(scan)
-    place = MaculaPlace(grid, fovea_mm)
+    grid = _grid(thickness.own, scan)
+    fovea = thickness.fovea_mm
+    place = MaculaPlace(grid, fovea)
     values = measure_scan(scan, layers.rows, min_coverage=ANY_COVERAGE, place=place)
-    for paramcd, layer, what in (
-        ("RETT", "RETT", "thickness"),
-        ("GCIPL", "GCIPL", "gcipl"),
-    ):
-        thickness = thickness_um(layers.rows, layer, scan.axial_um)
-        if thickness is None:
+    for paramcd, what in (("RETT", "thickness"), ("GCIPL", "gcipl")):
+        found = thickness.own.get(f"{paramcd}_um")
+        if found is None:
             continue
         sectors = {
             loc: v.value for (code, loc), v in values.items() if code == paramcd and v.value
         }
         title = f"{name}: {paramcd} thickness, ETDRS grid"
-        figure = thickness_map(grid.x_mm, grid.y_mm, thickness, fovea_mm, sectors, title=title)
+        figure = thickness_map(grid.x_mm, grid.y_mm, found, fovea, sectors, title=title)
         alt = f"Map of {paramcd} thickness in OD orientation with sector means in um"
         yield _Picture(what, figure, title, alt)
+        before = thickness.baseline.get(f"{paramcd}_um")
+        if before is None:
+            continue
+        first = _grid(thickness.baseline, scan)
+        change = thickness_change(first, before, grid, found)
+        title = f"{name}: change of {paramcd} thickness since {thickness.reference}"
+        figure = change_map(first.x_mm, first.y_mm, change, fovea, title=title)
+        alt = f"Map of the change of {paramcd} thickness in OD orientation; loss is red"
+        yield _Picture(f"{what}change", figure, title, alt)
+
+
+def _grid(arrays: Arrays, scan: OctScan) -> MaculaGrid:
+    return MaculaGrid(arrays["x_mm"], arrays["y_mm"], scan_grid(scan).cell_mm2)

@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 
 from smartms_img.io.atomic import write_json
 from smartms_img.io.oct_layers import layers_document, load_arrays, save_arrays
-from smartms_img.io.oct_model import OctScan
+from smartms_img.io.oct_model import OctScan, ScanPattern
 from smartms_img.oct.boundaries import LayerBoundaries, thickness_um
 from smartms_img.oct.follow import Alignment, Landmarks
 from smartms_img.oct.measure import MACULA_LAYERS, Key, MaculaPlace
+from smartms_img.oct.ring import ring_angles_deg
 from smartms_img.oct.scan import mean_thickness_um
 from smartms_img.oct.sectors import SectorValue
+
+_POINTS = ("middle_mm", "centre_mm", "fovea_mm")
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,20 @@ class ScanResult:
     place: MaculaPlace | None = None
 
     def maps(self) -> dict[str, NDArray[np.float64]]:
-        """Return thickness maps (um) of a volume with the positions of their pixels (mm)."""
-        if self.place is None:
-            return {}
-        maps = {"x_mm": self.place.grid.x_mm, "y_mm": self.place.grid.y_mm}
-        for paramcd, layer in MACULA_LAYERS.items():
+        """Return thickness (um) with the places of its pixels, in coordinates of the baseline.
+
+        Places are ``x_mm`` and ``y_mm`` in a volume, ``angle_deg`` on a ring.
+        """
+        maps: dict[str, NDArray[np.float64]] = {}
+        names = {}
+        if self.place is not None:
+            maps |= {"x_mm": self.place.grid.x_mm, "y_mm": self.place.grid.y_mm}
+            names = MACULA_LAYERS
+        elif self.scan.pattern is ScanPattern.RING:
+            rotation = self.alignment.rotation_deg if self.alignment else 0.0
+            maps["angle_deg"] = ring_angles_deg(self.scan.bscans.shape[2], rotation)[None]
+            names = {"RNFL": "RNFL"}
+        for paramcd, layer in names.items():
             thickness = thickness_um(self.layers.rows, layer, self.scan.axial_um)
             if thickness is not None:
                 maps[f"{paramcd}_um"] = thickness
@@ -70,12 +82,21 @@ def scan_document(result: ScanResult) -> dict[str, Any]:
 
 
 def write_result(stem: Path, result: ScanResult, marks: Landmarks) -> None:
-    """Write layers, landmarks and, of a volume, thickness maps to ``<stem>_desc-...``."""
+    """Write layers, landmarks and thickness to ``<stem>_desc-...``."""
     save_arrays(stem.with_name(f"{stem.name}_desc-layers.npz"), result.layers.rows)
     write_json(stem.with_name(f"{stem.name}_desc-layers.json"), scan_document(result))
-    save_landmarks(stem.with_name(f"{stem.name}_desc-landmarks.npz"), marks)
-    if maps := result.maps():
-        save_arrays(stem.with_name(f"{stem.name}_desc-thickness.npz"), maps)
+    save_landmarks(landmarks_file(stem), marks)
+    save_arrays(thickness_file(stem), result.maps())
+
+
+def landmarks_file(stem: Path) -> Path:
+    """Return where the landmarks of a scan lie."""
+    return stem.with_name(f"{stem.name}_desc-landmarks.npz")
+
+
+def thickness_file(stem: Path) -> Path:
+    """Return where the thickness of a scan lies."""
+    return stem.with_name(f"{stem.name}_desc-thickness.npz")
 
 
 def save_landmarks(path: Path, marks: Landmarks) -> None:
@@ -85,7 +106,7 @@ def save_landmarks(path: Path, marks: Landmarks) -> None:
         array = getattr(marks, name)
         if array is not None:
             arrays[name] = np.asarray(array, np.float32)
-    for name in ("centre_mm", "fovea_mm"):
+    for name in _POINTS:
         point = getattr(marks, name)
         if point is not None:
             arrays[name] = np.array(point)
@@ -96,15 +117,15 @@ def load_landmarks(path: Path) -> Landmarks:
     """Read what :func:`save_landmarks` wrote."""
     arrays = load_arrays(path)
     points = {
-        name: (float(arrays[name][0]), float(arrays[name][1])) if name in arrays else None
-        for name in ("centre_mm", "fovea_mm")
+        name: (float(x), float(y)) for name in _POINTS if name in arrays for x, y in [arrays[name]]
     }
     return Landmarks(
         picture=arrays.get("picture"),
+        middle_mm=points["middle_mm"],
         from_fundus=bool(arrays["from_fundus"]),
         profile=arrays.get("profile"),
         centre_mm=points["centre_mm"],
-        fovea_mm=points["fovea_mm"],
+        fovea_mm=points.get("fovea_mm"),
     )
 
 

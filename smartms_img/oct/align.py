@@ -6,29 +6,40 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, zoom
+from scipy.ndimage import gaussian_filter, map_coordinates, zoom
+from scipy.optimize import minimize
 
 from smartms_img.oct.columns import FloatArray, flatten
 
+FloatPair = tuple[float, float] | NDArray[np.float64]
+
 MAX_ROTATION_DEG = 20.0
+ANGLES_DEG = tuple(range(-12, 13, 2))
+# Every second pixel is enough to find the valley in which the best motion lies.
+THIN = 2
+LEAST_OVERLAP = 0.25
 PROFILE_ROWS = 64
 PROFILE_UM = 8.0
 
 
 @dataclass(frozen=True)
-class Shift:
-    """Displacement found by registration.
+class Motion:
+    """Rigid motion of the retina between two pictures, about the middles of both.
 
     Attributes
     ----------
     x_mm, y_mm : float
-        Where the content of the baseline lies in the follow-up, minus where it lay.
+        Where the content of the middle of the baseline lies from the middle of the follow-up
+        (x to the right, y downward).
+    rotation_deg : float
+        Angle from x towards y by which the content has turned.
     similarity : float
-        Correlation of the overlap after the shift, -1..1.
+        Correlation of the overlap after the motion, -1..1.
     """
 
     x_mm: float
     y_mm: float
+    rotation_deg: float
     similarity: float
 
 
@@ -78,48 +89,46 @@ def ring_rotation(
     return float(angle[best] + part * width), float(middle)
 
 
-def enface_shift(
-    baseline: NDArray[np.floating], follow: NDArray[np.floating], spacing_mm: tuple[float, float]
-) -> Shift:
-    """Shift between two en-face pictures of one eye, on grids of the same spacing.
+def enface_motion(
+    baseline: NDArray[np.floating], follow: NDArray[np.floating], pixel_mm: float
+) -> Motion:
+    """Motion between two en-face pictures of one eye.
 
-    Both pictures are placed with their first pixels on each other. The shift is the maximum of
-    the correlation of their overlap (at least a quarter of the smaller picture), found with
-    Fourier transforms: Padfield 2012, doi:10.1109/TIP.2011.2181402.
+    For angles two degrees apart the best shift is found with Fourier transforms (correlation of
+    the overlap, at least a quarter of the smaller picture: Padfield 2012,
+    doi:10.1109/TIP.2011.2181402); from the best of them the correlation is climbed in angle and
+    shift together.
 
     Parameters
     ----------
     baseline, follow : ndarray, shape (rows, columns)
-        Row 0 superior, column 0 at the observer's left.
-    spacing_mm : tuple of float
-        Size of a pixel, (row, column).
+        Row 0 superior, column 0 at the observer's left; square pixels of one size.
+    pixel_mm : float
+        Size of a pixel.
     """
-    first, second = (_local_contrast(picture, spacing_mm) for picture in (baseline, follow))
-    shape = tuple(a + b - 1 for a, b in zip(first.shape, second.shape, strict=True))
+    first, second = (_local_contrast(picture, pixel_mm) for picture in (baseline, follow))
+    thin = [gaussian_filter(picture, THIN / 2)[::THIN, ::THIN] for picture in (first, second)]
+    starts = [(*_best_shift(thin[0], thin[1], angle), angle) for angle in ANGLES_DEG]
+    _, thin_step, angle = max(starts, key=lambda start: start[0])
+    # Thinned pictures begin at the same pixel but have other middles.
+    off = [
+        (np.array(whole.shape) - 1) / 2 - THIN * (np.array(part.shape) - 1) / 2
+        for whole, part in zip((first, second), thin, strict=True)
+    ]
+    cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    step = THIN * np.array(thin_step) + np.array([[cos, sin], [-sin, cos]]) @ off[0] - off[1]
 
-    def correlate(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-        # Entry (i, j) is the sum over b moved by (i, j) - (b.shape - 1) upon a.
-        product = np.fft.rfft2(a, shape) * np.fft.rfft2(b[::-1, ::-1], shape)
-        return np.asarray(np.fft.irfft2(product, shape), np.float64)
+    def loss(values: NDArray[np.float64]) -> float:
+        return -_overlap_correlation(first, second, float(values[0]), values[1:])
 
-    here, there = np.ones_like(first), np.ones_like(second)
-    count = np.maximum(correlate(here, there), 1)
-    sum_a, sum_b = correlate(first, there), correlate(here, second)
-    covariance = correlate(first, second) - sum_a * sum_b / count
-    variance_a = correlate(first**2, there) - sum_a**2 / count
-    variance_b = correlate(here, second**2) - sum_b**2 / count
-    least = 0.25 * min(first.size, second.size)
-    scale = np.sqrt(np.maximum(variance_a, 1e-9) * np.maximum(variance_b, 1e-9))
-    score = np.where(count >= least, covariance / scale, -1.0)
-    row, column = (int(k) for k in np.unravel_index(score.argmax(), score.shape))
-    peak_row = row + _peak(score[:, column], row)
-    peak_column = column + _peak(score[row], column)
-    # Moving the follow-up by (i, j) lays it upon the baseline, so its content lies at -(i, j).
-    return Shift(
-        x_mm=-(peak_column - (second.shape[1] - 1)) * spacing_mm[1],
-        y_mm=-(peak_row - (second.shape[0] - 1)) * spacing_mm[0],
-        similarity=float(score[row, column]),
+    found = minimize(
+        loss,
+        [angle, *step],
+        method="Nelder-Mead",
+        options={"initial_simplex": _simplex([angle, *step]), "xatol": 0.005, "fatol": 1e-6},
     )
+    rotation, row, column = (float(value) for value in found.x)
+    return Motion(column * pixel_mm, row * pixel_mm, rotation, -float(found.fun))
 
 
 def enface(
@@ -143,19 +152,77 @@ def _standardised(picture: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(centred / max(float(centred.std()), 1e-9), np.float64)
 
 
-def _local_contrast(
-    picture: NDArray[np.floating], spacing_mm: tuple[float, float]
-) -> NDArray[np.float64]:
+def _local_contrast(picture: NDArray[np.floating], pixel_mm: float) -> NDArray[np.float64]:
     """Vessels without illumination: fine minus coarse smoothing."""
     image = picture.astype(np.float64)
-    fine, coarse = ([size / step for step in spacing_mm] for size in (0.04, 0.4))
-    return np.asarray(gaussian_filter(image, fine) - gaussian_filter(image, coarse), np.float64)
+    fine, coarse = (gaussian_filter(image, size / pixel_mm) for size in (0.04, 0.4))
+    return np.asarray(fine - coarse, np.float64)
 
 
-def _peak(values: NDArray[np.float64], index: int) -> float:
-    """Offset of the top of the parabola through a maximum and its neighbours."""
-    if not 0 < index < len(values) - 1:
-        return 0.0
-    left, middle, right = values[index - 1 : index + 2]
-    curvature = left - 2 * middle + right
-    return float(0.5 * (left - right) / curvature) if curvature < 0 else 0.0
+def _simplex(start: list[float]) -> NDArray[np.float64]:
+    """Return the first simplex: a degree and two pixels about the start."""
+    return np.array([start, *(np.array(start) + np.diag([1.0, 2.0, 2.0]))])
+
+
+def _sampled(
+    picture: NDArray[np.float64], shape: tuple[int, ...], angle_deg: float, step: FloatPair
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Sample a picture where the pixels of another come to lie; also tell where it has pixels.
+
+    ``step`` is in pixels (row, column), from middle to middle.
+    """
+    angle = np.radians(angle_deg)
+    rows, columns = (axis - (n - 1) / 2 for axis, n in zip(np.indices(shape), shape, strict=True))
+    middle = [(n - 1) / 2 for n in picture.shape]
+    row = np.cos(angle) * rows + np.sin(angle) * columns + step[0] + middle[0]
+    column = -np.sin(angle) * rows + np.cos(angle) * columns + step[1] + middle[1]
+    inside = (row >= 0) & (row <= picture.shape[0] - 1)
+    inside &= (column >= 0) & (column <= picture.shape[1] - 1)
+    return map_coordinates(picture, [row, column], order=1, mode="nearest"), inside
+
+
+def _overlap_correlation(
+    first: NDArray[np.float64], second: NDArray[np.float64], angle_deg: float, step: FloatPair
+) -> float:
+    moved, inside = _sampled(second, first.shape, angle_deg, step)
+    if inside.sum() < LEAST_OVERLAP * min(first.size, second.size):
+        return -1.0
+    a, b = first[inside], moved[inside]
+    a, b = a - a.mean(), b - b.mean()
+    return float((a * b).sum() / max(float(np.sqrt((a**2).sum() * (b**2).sum())), 1e-12))
+
+
+def _best_shift(
+    first: NDArray[np.float64], second: NDArray[np.float64], angle_deg: float
+) -> tuple[float, FloatPair]:
+    """Return the best correlation at an angle, and its step as :func:`_sampled` takes it."""
+    turned, there = _sampled(second, second.shape, angle_deg, (0.0, 0.0))
+    turned, weight = turned * there, there.astype(np.float64)
+    shape = tuple(a + b - 1 for a, b in zip(first.shape, second.shape, strict=True))
+
+    def correlate(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+        # Entry (i, j) is the sum over b moved by (i, j) - (b.shape - 1) upon a.
+        product = np.fft.rfft2(a, shape) * np.fft.rfft2(b[::-1, ::-1], shape)
+        return np.asarray(np.fft.irfft2(product, shape), np.float64)
+
+    here = np.ones_like(first)
+    count = np.maximum(correlate(here, weight), 1)
+    sum_a, sum_b = correlate(first, weight), correlate(here, turned)
+    covariance = correlate(first, turned) - sum_a * sum_b / count
+    variance_a = correlate(first**2, weight) - sum_a**2 / count
+    variance_b = correlate(here, turned**2) - sum_b**2 / count
+    scale = np.sqrt(np.maximum(variance_a, 1e-9) * np.maximum(variance_b, 1e-9))
+    enough = count >= LEAST_OVERLAP * min(first.size, second.size)
+    score = np.where(enough, covariance / scale, -1.0)
+    place = np.unravel_index(score.argmax(), score.shape)
+    # Moving the follow-up by (i, j) lays it upon the baseline, so its content lies at -(i, j).
+    corner = [n - 1 - int(k) for n, k in zip(second.shape, place, strict=True)]
+    row, column = (
+        c + (a - b) / 2 for c, a, b in zip(corner, first.shape, second.shape, strict=True)
+    )
+    angle = np.radians(angle_deg)
+    step = (
+        float(np.cos(angle) * row + np.sin(angle) * column),
+        float(-np.sin(angle) * row + np.cos(angle) * column),
+    )
+    return float(score[place]), step

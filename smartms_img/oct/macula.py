@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import LinearNDInterpolator
 from scipy.ndimage import gaussian_filter
 
 from smartms_img.naming import Eye
@@ -85,6 +86,28 @@ def macula_grid(
         x, y = place[..., 0], place[..., 1]
     mirror = 1 if laterality is Eye.OD else -1
     return MaculaGrid(mirror * x, -y, ascan_um * bscan_um * 1e-6)
+
+
+def moved_grid(grid: MaculaGrid, matrix: NDArray[np.float64]) -> MaculaGrid:
+    """Carry a grid by a matrix of shape (2, 3), as of a follow-up onto its baseline."""
+    x, y = (row[0] * grid.x_mm + row[1] * grid.y_mm + row[2] for row in matrix)
+    return MaculaGrid(x, y, grid.cell_mm2)
+
+
+def thickness_change(
+    baseline: MaculaGrid,
+    baseline_um: NDArray[np.float64],
+    follow: MaculaGrid,
+    follow_um: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return follow-up minus baseline at the pixels of the baseline; NaN beyond the follow-up.
+
+    Both grids lie in the coordinates of the baseline.
+    """
+    places = np.column_stack([follow.x_mm.ravel(), follow.y_mm.ravel()])
+    later = LinearNDInterpolator(places, follow_um.ravel())
+    change: NDArray[np.float64] = later(baseline.x_mm, baseline.y_mm) - baseline_um
+    return change
 
 
 def find_fovea(grid: MaculaGrid, retina_um: NDArray[np.float64]) -> tuple[float, float] | None:

@@ -75,7 +75,7 @@ def ring_laterality_ratio(rnfl_um: NDArray[np.float64]) -> float:
     angle = np.arange(len(rnfl_um)) * 360.0 / len(rnfl_um)
     temporal = ((angle >= 45) & (angle < 85)) | ((angle >= 275) & (angle < 315))
     nasal = ((angle >= 95) & (angle < 135)) | ((angle >= 225) & (angle < 265))
-    return float(np.nanmean(rnfl_um[temporal]) / np.nanmean(rnfl_um[nasal]))
+    return float(np.nanmean(rnfl_um[temporal])) / max(float(np.nanmean(rnfl_um[nasal])), 1.0)
 
 
 def ring_starts_temporal(positions_mm: NDArray[np.float64], laterality: Eye) -> bool:

@@ -58,6 +58,11 @@ def ring_sectors(
     }
 
 
+def ring_angles_deg(ascans: int, rotation_deg: float = 0.0) -> NDArray[np.float64]:
+    """Angles of the A-scans from the baseline's temporal point over superior."""
+    return (np.arange(ascans, dtype=np.float64) * (360.0 / ascans) + rotation_deg) % 360.0
+
+
 def _arcs(
     angles: NDArray[np.float64], width: float, first: float, span: float
 ) -> NDArray[np.float64]:

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
+from scipy.spatial import cKDTree
 
-from smartms_img.io.oct_model import ScanPattern
+from smartms_img.io.oct_model import OctScan, ScanPattern
 from smartms_img.naming import Eye
 
 Array = NDArray[np.float64]
@@ -41,6 +42,8 @@ ELM_LINE = 0.08
 CHOROID_DEPTH_UM = 180.0
 # Angle, width (degrees) and height of the superior, inferior and nasal nerve fibre bundles.
 RNFL_HUMPS = ((68.0, 34.0, 0.95), (292.0, 33.0, 0.95), (180.0, 60.0, 0.35))
+VESSEL_BRANCHES = 16
+VESSEL_SEED = 11
 VESSEL_ANGLES_DEG = (38.0, 62.0, 97.0, 150.0, 265.0, 292.0, 321.0)
 
 
@@ -62,6 +65,10 @@ class OctPhantom:
         Spacing.
     bscan_um, ring_diameter_mm : float or None
         Distance of B-scans of a volume, diameter of a ring.
+    fovea_mm : tuple of float
+        Fovea of a volume (to nasal, to superior).
+    rotation_deg : float
+        As it was asked for.
     """
 
     pattern: ScanPattern
@@ -73,6 +80,8 @@ class OctPhantom:
     ascan_um: float
     bscan_um: float | None = None
     ring_diameter_mm: float | None = None
+    fovea_mm: tuple[float, float] = (0.0, 0.0)
+    rotation_deg: float = 0.0
 
 
 def ring_phantom(
@@ -133,6 +142,7 @@ def ring_phantom(
         AXIAL_UM,
         ascan_um,
         ring_diameter_mm=RING_DIAMETER_MM,
+        rotation_deg=rotation_deg,
     )
 
 
@@ -141,6 +151,7 @@ def macula_phantom(
     gcipl_um: float = 70.0,
     laterality: Eye = Eye.OD,
     fovea_mm: tuple[float, float] = (0.1, -0.05),
+    rotation_deg: float = 0.0,
     seed: int = 1,
     n_bscans: int = 31,
     ascans: int = 320,
@@ -157,6 +168,8 @@ def macula_phantom(
         The nerve fibre layer is thicker to nasal: right in a right eye, left in a left eye.
     fovea_mm : tuple of float
         Position (to nasal, to superior) of the fovea from the centre of the scan.
+    rotation_deg : float
+        Angle from nasal to superior by which the retina has turned about the fovea.
     seed : int
         Seed of speckle.
     n_bscans, ascans : int
@@ -168,13 +181,12 @@ def macula_phantom(
     y = -(np.arange(n_bscans) - (n_bscans - 1) / 2)[:, None] * steps[0] / 1000
     x = (np.arange(ascans) - (ascans - 1) / 2)[None] * steps[1] / 1000
     nasal = x if laterality is Eye.OD else -x
-    thickness = _macular_layers(nasal - fovea_mm[0], y - fovea_mm[1], gcipl_um)
+    turn = np.exp(-1j * np.radians(rotation_deg))
+    place = ((nasal - fovea_mm[0]) + 1j * (y - fovea_mm[1])) * turn
+    thickness = _macular_layers(place.real, place.imag, gcipl_um)
     course = 275 + 5 * x - 4 * y - 2.2 * (x**2 + y**2)
     boundaries = _stack(thickness, course)
-    vessels = np.ones_like(course)
-    for middle in (1.9, -1.7):
-        arc = np.abs(y - middle - 0.12 * (nasal - 1) ** 2 * np.sign(-middle))
-        vessels -= 0.35 * np.exp(-0.5 * (arc / 0.035) ** 2)
+    vessels = _macular_vessels(place.real, place.imag)
     return OctPhantom(
         ScanPattern.VOLUME,
         laterality,
@@ -184,6 +196,21 @@ def macula_phantom(
         AXIAL_UM,
         steps[1],
         bscan_um=steps[0],
+        fovea_mm=fovea_mm,
+        rotation_deg=rotation_deg,
+    )
+
+
+def phantom_scan(phantom: OctPhantom) -> OctScan:
+    """Return a phantom as a reader would."""
+    return OctScan(
+        phantom.pattern,
+        phantom.laterality,
+        phantom.bscans,
+        phantom.axial_um,
+        phantom.ascan_um,
+        bscan_um=phantom.bscan_um,
+        ring_diameter_mm=phantom.ring_diameter_mm,
     )
 
 
@@ -262,6 +289,25 @@ def _macular_layers(dx: Array, dy: Array, gcipl_um: float) -> dict[str, Array]:
         "OS": 27 + 12 * np.exp(-((radius / 0.35) ** 2)),
         "RPE": np.full_like(radius, 30.0),
     }
+
+
+def _macular_vessels(nasal_mm: Array, superior_mm: Array) -> Array:
+    """Share of light that passes the arcades and their branches; from the fovea, in mm."""
+    light = np.ones_like(nasal_mm)
+    for middle in (1.9, -1.7):
+        arc = np.abs(superior_mm - middle - 0.12 * (nasal_mm - 1) ** 2 * np.sign(-middle))
+        light -= 0.35 * np.exp(-0.5 * (arc / 0.035) ** 2)
+    rng = np.random.default_rng(VESSEL_SEED)
+    pixels = np.column_stack([nasal_mm.ravel(), superior_mm.ravel()])
+    along = np.linspace(0, 1, 120)
+    for _ in range(VESSEL_BRANCHES):
+        start, side = rng.uniform(-3.2, 3.2), rng.choice([-1.0, 1.0])
+        lean, bend, turns = rng.uniform(-0.8, 0.8), rng.uniform(0.05, 0.2), rng.uniform(1, 3)
+        x = start + lean * along + bend * np.sin(2 * np.pi * turns * along)
+        branch = np.column_stack([x, side * np.linspace(3.4, rng.uniform(0.5, 1.5), len(along))])
+        distance = cKDTree(branch).query(pixels)[0].reshape(light.shape)
+        light -= rng.uniform(0.12, 0.3) * np.exp(-0.5 * (distance / rng.uniform(0.015, 0.03)) ** 2)
+    return np.clip(light, 0.4, 1)
 
 
 def _ganglion_shape(radius: Array) -> Array:

@@ -6,6 +6,7 @@ from smartms_img.figures.oct import (
     COLOURS,
     bscan_montage,
     bscan_strip,
+    change_map,
     fundus_view,
     thickness_map,
     tsnit_curve,
@@ -15,6 +16,8 @@ from smartms_img.oct.boundaries import BOUNDARIES
 
 BSCANS = np.random.default_rng(0).random((4, 120, 80)).astype(np.float32)
 CURVES = {name: np.full((4, 80), 30.0 + 8 * k) for k, name in enumerate(BOUNDARIES)}
+
+ANGLES = (np.arange(36) * 10.0 + 52.0) % 360
 
 
 def test_every_boundary_has_its_own_colour():
@@ -38,8 +41,11 @@ def test_montage_has_as_many_panels_as_bscans():
 
 
 def test_tsnit_runs_from_temporal_to_temporal():
-    figure = tsnit_curve({"smartms": np.full(100, 90.0)}, {"T": 90.0}, title="t")
+    figure = tsnit_curve({"smartms": (ANGLES, np.arange(36.0))}, {"T": 90.0}, title="t")
     axes = figure.axes[0]
+    (line,) = (line for line in axes.lines if len(line.get_xdata()) > 2)
+    assert (np.diff(line.get_xdata()) > 0).all()
+    assert line.get_ydata()[0] == 31.0  # the A-scan at 2 degrees
     assert axes.get_xlim() == (0, 360)
     assert [label.get_text() for label in axes.get_xticklabels()] == ["T", "S", "N", "I", "T"]
     assert any(text.get_text() == "T\n90" for text in axes.texts)
@@ -52,6 +58,13 @@ def test_map_puts_nasal_right_and_superior_up():
     assert places["310"] == (1.0, 0.0)
     assert places["290"] == (0.0, 2.25)
     assert figure.axes[0].get_ylim()[0] < figure.axes[0].get_ylim()[1]
+
+
+def test_loss_is_red():
+    x, y = np.meshgrid(np.linspace(-3, 3, 30), np.linspace(3, -3, 20))
+    figure = change_map(x, y, np.full(x.shape, -15.0), None, title="t")
+    red, _, blue, _ = figure.axes[0].collections[0].to_rgba(np.array([-15.0]))[0]
+    assert red > blue
 
 
 def test_same_picture_same_pixels():

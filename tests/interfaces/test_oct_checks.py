@@ -8,7 +8,7 @@ import pytest
 from smartms_img.config import default_study
 from smartms_img.interfaces.oct_checks import oct_checks
 from smartms_img.io.oct import read_oct
-from smartms_img.io.oct_model import OctScan
+from smartms_img.io.oct_model import ScanPattern
 from smartms_img.naming import Eye, QcStatus
 from smartms_img.oct.boundaries import LayerBoundaries
 from smartms_img.oct.columns import Spacing
@@ -22,8 +22,8 @@ from smartms_img.oct.quality import (
     ring_laterality_ratio,
     ring_starts_temporal,
 )
-from smartms_img.oct.scan import segment_scan
-from smartms_img.phantoms.oct import macula_phantom, ring_phantom
+from smartms_img.oct.scan import locate_macula, segment_scan
+from smartms_img.phantoms.oct import macula_phantom, phantom_scan, ring_phantom
 
 
 @pytest.fixture(scope="module")
@@ -32,23 +32,13 @@ def phantom():
 
 
 def as_scan(phantom, **change):
-    scan = OctScan(
-        phantom.pattern,
-        phantom.laterality,
-        phantom.bscans,
-        phantom.axial_um,
-        phantom.ascan_um,
-        bscan_um=phantom.bscan_um,
-        ring_diameter_mm=phantom.ring_diameter_mm,
-        quality_db=30.0,
-        frames_averaged=16,
-    )
-    return replace(scan, **change)
+    return replace(phantom_scan(phantom), **{"quality_db": 30.0, "frames_averaged": 16} | change)
 
 
 def failures(scan):
-    study = default_study()
-    metrics = oct_checks(scan, segment_scan(scan), None, None, (study.oct, study.qc.oct))
+    study, layers = default_study(), segment_scan(scan)
+    place = locate_macula(scan, layers.rows) if scan.pattern is ScanPattern.VOLUME else None
+    metrics = oct_checks(scan, layers, place, None, (study.oct, study.qc.oct))
     return {m.metric: m.reason for m in metrics if m.status is QcStatus.FAIL}
 
 
@@ -91,6 +81,37 @@ def test_padding_of_zeros_is_no_picture():
     layers = LayerBoundaries(rows, {name: np.ones((1, 4)) for name in rows})
     assert clipped_ascans(bscans, layers, 4.0) == 0.5
     assert missing_ascans(bscans, layers) == 0
+
+
+def shuffled(bscans):
+    return np.random.default_rng(0).permutation(bscans.ravel()).reshape(bscans.shape)
+
+
+def lower_half_of_retina(bscans):
+    return np.ascontiguousarray(bscans[:, 240:])
+
+
+def half_of_the_ascans(bscans):
+    return np.where(np.arange(bscans.shape[2]) < bscans.shape[2] // 2, bscans, np.float32(0))
+
+
+@pytest.mark.parametrize("pattern", ["ring", "macula"])
+@pytest.mark.parametrize(
+    ("spoil", "named"),
+    [
+        (np.zeros_like, "missing_ascans"),
+        (lambda bscans: np.full_like(bscans, 0.3), "missing_ascans"),
+        (shuffled, "confidence"),
+        (lambda bscans: np.ascontiguousarray(bscans[:, ::-1]), "mirrored_ascans"),
+        (lower_half_of_retina, "clipped_ascans"),
+        (half_of_the_ascans, "missing_ascans"),
+    ],
+)
+def test_what_is_no_scan_is_refused(phantom, pattern, spoil, named):
+    scan = as_scan(phantom if pattern == "ring" else macula_phantom(n_bscans=9, ascans=128))
+    found = failures(replace(scan, bscans=spoil(scan.bscans)))
+    assert named in found
+    assert all(found.values())
 
 
 def test_blank_ascans_are_missing(phantom):

@@ -2,15 +2,15 @@
 
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter, shift
+from scipy.ndimage import affine_transform, gaussian_filter
 
 from smartms_img.io.oct_model import Fundus, OctScan, ScanPattern
 from smartms_img.naming import Eye
-from smartms_img.oct.align import enface_shift, ring_rotation
+from smartms_img.oct.align import enface_motion, ring_rotation
 from smartms_img.oct.follow import Landmarks, align, landmarks
 from smartms_img.oct.measure import measure_ring
-from smartms_img.oct.scan import locate_macula, segment_scan
-from smartms_img.phantoms.oct import macula_phantom, ring_phantom
+from smartms_img.oct.scan import segment_scan
+from smartms_img.phantoms.oct import macula_phantom, phantom_scan, ring_phantom
 
 
 def texture(shape, seed=0):
@@ -18,24 +18,37 @@ def texture(shape, seed=0):
     return gaussian_filter(noise, 2)
 
 
-def test_enface_shift_has_the_sign_of_the_content():
-    base = texture((150, 180))
-    moved = shift(base, (6.4, -9.7), order=3, mode="wrap")
-    found = enface_shift(base, moved, (0.04, 0.03))
-    assert found.y_mm == pytest.approx(6.4 * 0.04, abs=0.01)
-    assert found.x_mm == pytest.approx(-9.7 * 0.03, abs=0.01)
+def moved(picture, degrees, row, column):
+    """Turn the content about the middle, then move it; both as the pixels count."""
+    angle = np.radians(degrees)
+    back = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    middle = (np.array(picture.shape) - 1) / 2
+    return affine_transform(
+        picture, back, middle - back @ (middle + np.array([row, column])), order=3
+    )
+
+
+@pytest.mark.parametrize("degrees", [0.0, 5.3, -8.7])
+def test_enface_motion_has_the_sign_of_the_content(degrees):
+    base = texture((250, 280))
+    later = moved(base, degrees, 6.4, -9.7)[10:240, 7:261]
+    found = enface_motion(base, later, 0.04)
+    # The cut leaves the middle of rows where it was, and moves that of columns by 6.
+    assert found.y_mm == pytest.approx(6.4 * 0.04, abs=0.008)
+    assert found.x_mm == pytest.approx((-9.7 + 6) * 0.04, abs=0.008)
+    assert found.rotation_deg == pytest.approx(degrees, abs=0.1)
     assert found.similarity > 0.9
 
 
 def test_pictures_of_other_eyes_do_not_match():
-    assert enface_shift(texture((150, 180)), texture((150, 180), 9), (0.04, 0.04)).similarity < 0.3
+    assert enface_motion(texture((150, 180)), texture((150, 180), 9), 0.04).similarity < 0.3
 
 
 def test_ring_rotation_is_recovered_and_undone():
     first, second = ring_phantom(seed=1), ring_phantom(seed=2, rotation_deg=6.0)
-    layers = [segment_scan(as_scan(phantom)) for phantom in (first, second)]
+    layers = [segment_scan(phantom_scan(phantom)) for phantom in (first, second)]
     marks = [
-        landmarks(as_scan(phantom), found.rows, None)
+        landmarks(phantom_scan(phantom), found.rows, None)
         for phantom, found in zip((first, second), layers, strict=True)
     ]
     alignment = align(*marks, Eye.OD)
@@ -57,21 +70,22 @@ def test_rotation_of_equal_rings_is_zero():
 
 
 @pytest.mark.parametrize("eye", list(Eye))
-def test_fovea_of_the_baseline_is_carried_to_the_follow_up(eye):
-    place = {"n_bscans": 41, "ascans": 200, "size_mm": 6.4, "laterality": eye}
+@pytest.mark.parametrize("n_bscans", [49, 97])
+def test_shift_and_rotation_of_a_volume_are_recovered(eye, n_bscans):
+    place = {"n_bscans": n_bscans, "ascans": 384, "size_mm": 6.6, "laterality": eye}
     first = macula_phantom(fovea_mm=(0.1, 0.0), seed=1, **place)
-    second = macula_phantom(fovea_mm=(0.1, 0.0), seed=2, **place)
-    # The follow-up looks 20 A-scans further to the observer's right.
-    moved = as_scan(second, bscans=np.ascontiguousarray(second.bscans[:, :, 20:]))
-    scans = as_scan(first, bscans=np.ascontiguousarray(first.bscans[:, :, :-20])), moved
-    marks = []
-    for scan in scans:
-        rows = segment_scan(scan).rows
-        marks.append(landmarks(scan, rows, locate_macula(scan, rows)))
+    second = macula_phantom(fovea_mm=(0.35, -0.2), rotation_deg=4.0, seed=2, **place)
+    marks = [landmarks(phantom_scan(p), p.boundaries, None) for p in (first, second)]
     alignment = align(*marks, eye)
     assert alignment is not None
-    assert alignment.shift_um == pytest.approx(20 * 32.0, abs=60)
-    assert alignment.fovea_mm == pytest.approx(marks[1].fovea_mm, abs=0.08)
+    assert alignment.rotation_deg == pytest.approx(4.0, abs=0.4)
+    matrix, turn = alignment.onto_baseline, np.exp(1j * np.radians(4.0))
+    for x, y in ((0.0, 0.0), (1.5, 0.0), (0.0, 1.5), (-1.5, -1.5)):
+        there = (x + 1j * y) * turn + (0.35 - 0.2j)
+        back = matrix @ (there.real, there.imag, 1.0)
+        assert np.hypot(*(back - (x + 0.1, y))) < 0.02
+    centre = -(0.35 - 0.2j) / turn + 0.1
+    assert alignment.shift_um == pytest.approx(1000 * abs(centre), abs=20)
 
 
 def test_fundus_position_tells_the_shift():
@@ -96,16 +110,5 @@ def test_fundus_position_tells_the_shift():
 
 
 def test_nothing_in_common_is_no_alignment():
-    empty = Landmarks(None, False, None, None, None)
+    empty = Landmarks(None, (0.0, 0.0), False, None, (0.0, 0.0), None)
     assert align(empty, empty, Eye.OD) is None
-
-
-def as_scan(phantom, **change):
-    fields = {
-        "bscans": phantom.bscans,
-        "axial_um": phantom.axial_um,
-        "ascan_um": phantom.ascan_um,
-        "bscan_um": phantom.bscan_um,
-        "ring_diameter_mm": phantom.ring_diameter_mm,
-    }
-    return OctScan(phantom.pattern, phantom.laterality, **(fields | change))

@@ -10,6 +10,8 @@ from smartms_img.oct.macula import (
     find_fovea,
     macula_grid,
     minimum_gcipl,
+    moved_grid,
+    thickness_change,
 )
 
 SHAPE, ASCAN_UM, BSCAN_UM = (61, 512), 13.5, 115.0
@@ -66,6 +68,19 @@ def test_grid_beyond_the_scan_is_refused(grid):
     assert sectors["ON"].value is None
     assert sectors["C"].value == pytest.approx(100)
     assert disc_volume(sectors).value is None
+
+
+def test_change_is_that_of_the_same_place(grid):
+    baseline_um = 100 + 5 * grid.x_mm + 3 * grid.y_mm**2
+    angle = np.radians(6.0)
+    onto = np.array([[np.cos(angle), -np.sin(angle), 0.3], [np.sin(angle), np.cos(angle), -0.2]])
+    later = moved_grid(grid, onto)
+    later_um = 100 + 5 * later.x_mm + 3 * later.y_mm**2 - 2
+    change = thickness_change(grid, baseline_um, later, later_um)
+    assert np.isnan(change).any()  # the corners
+    inner = np.hypot(grid.x_mm, grid.y_mm) < 2.5
+    assert np.isfinite(change[inner]).all()
+    np.testing.assert_allclose(change[inner], -2, atol=0.02)
 
 
 def test_volume_of_a_plate(grid):

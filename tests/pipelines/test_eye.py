@@ -52,10 +52,13 @@ def study(tmp_path_factory):
         ("M06", Eye.OD, OctScanKind.RING, thinner(first, 8.0, seed=2), "M00"),
         ("M00", Eye.OS, OctScanKind.RING,
          ring_phantom(rnfl_um=85, seed=3, ascans=512, laterality=Eye.OS), ""),
-        ("M00", Eye.OD, OctScanKind.MACULA, macula_phantom(gcipl_um=70, n_bscans=21, ascans=200),
+        ("M00", Eye.OD, OctScanKind.MACULA, macula_phantom(gcipl_um=70, n_bscans=33, ascans=200),
          ""),
         ("M00", Eye.OS, OctScanKind.MACULA,
          macula_phantom(gcipl_um=63, n_bscans=21, ascans=200, laterality=Eye.OS, seed=7), ""),
+        ("M06", Eye.OD, OctScanKind.MACULA,
+         macula_phantom(gcipl_um=66, n_bscans=33, ascans=200, fovea_mm=(0.2, 0.1),
+                        rotation_deg=5.0, seed=4), "M00"),
     ]  # fmt: skip
     done = []
     for session, which, kind, phantom, reference in scans:
@@ -78,6 +81,20 @@ def test_follow_up_loss_is_measured(study):
     assert all("aligned to M00" in m.method for m in read_measures(out / measures_file(stem)))
     metrics = {m.metric: m for m in read_qc(out / qc_file(stem))}
     assert metrics["alignment_similarity"].status is QcStatus.PASS
+
+
+def test_macular_loss_is_measured_and_drawn_at_the_same_place(study):
+    out = study[0].out
+    before, after = (values(out, v, Eye.OD, OctScanKind.MACULA) for v in ("M00", "M06"))
+    for sector in ("M6", "IS", "IN", "II", "IT"):
+        share = before["GCIPL", sector] / 70
+        loss = after["GCIPL", sector] - before["GCIPL", sector]
+        assert loss == pytest.approx(-4.0 * share, abs=1.0), sector
+    stem = eye_stem("01", "M06", Eye.OD, OctScanKind.MACULA)
+    alignment = json.loads((out / f"{stem}_desc-layers.json").read_text())["alignment"]
+    assert alignment["rotation_deg"] == pytest.approx(5.0, abs=0.5)
+    unit = eye_unit("01", "M06", Eye.OD, OctScanKind.MACULA)
+    assert (out / f"sub-01/figures/{unit}_gciplchange.png").is_file()
 
 
 def test_every_planned_macular_value_is_there(study):
