@@ -6,9 +6,10 @@ from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline.engine import Node, Workflow
 
 from smartms_img.execution.units import Unit, UnitContext
-from smartms_img.interfaces.subject import CombineEyes
+from smartms_img.interfaces.oct_results import thickness_file
+from smartms_img.interfaces.subject import CombineEyes, DrawEyes
 from smartms_img.io.layout import eye_stem, measures_file
-from smartms_img.naming import eye_unit
+from smartms_img.naming import OctScanKind, eye_unit
 
 
 def init_subject_wf(unit: Unit, context: UnitContext, *, name: str = "subject_wf") -> Workflow:
@@ -35,10 +36,12 @@ def init_subject_wf(unit: Unit, context: UnitContext, *, name: str = "subject_wf
     -------
     measures
         Measures file below ``context.staging``.
+    figures
+        Pictures, relative to the staging folder.
     """
     inputnode = Node(IdentityInterface(fields=["measure_files"]), name="inputnode")
     inputnode.inputs.measure_files = _measure_files(unit, context)
-    outputnode = Node(IdentityInterface(fields=["measures"]), name="outputnode")
+    outputnode = Node(IdentityInterface(fields=["measures", "figures"]), name="outputnode")
     combine_eyes = Node(
         CombineEyes(
             bids=str(context.bids),
@@ -49,11 +52,16 @@ def init_subject_wf(unit: Unit, context: UnitContext, *, name: str = "subject_wf
         ),
         name="combine_eyes",
     )
+    draw_eyes = Node(
+        DrawEyes(subject=unit.subject, rings=_rings(unit, context), staging=str(context.staging)),
+        name="draw_eyes",
+    )
     workflow = Workflow(name=name)
     workflow.connect(
         [
             (inputnode, combine_eyes, [("measure_files", "measure_files")]),
             (combine_eyes, outputnode, [("measures", "measures")]),
+            (draw_eyes, outputnode, [("figures", "figures")]),
         ]
     )
     return workflow
@@ -66,4 +74,16 @@ def _measure_files(unit: Unit, context: UnitContext) -> list[str]:
         for eye in context.config.oct.eyes
         for scan in context.config.oct.scans
         if eye_unit(unit.subject, visit.label, eye, scan) in unit.depends
+    ]
+
+
+def _rings(unit: Unit, context: UnitContext) -> list[tuple[str, str, str]]:
+    """Eye, visit and thickness file of each ring that is done."""
+    ring = OctScanKind.RING
+    return [
+        (eye.value, visit.label, str(thickness_file(context.out / stem)))
+        for eye in context.config.oct.eyes
+        for visit in context.config.visits
+        if eye_unit(unit.subject, visit.label, eye, ring) in unit.depends
+        for stem in [eye_stem(unit.subject, visit.label, eye, ring)]
     ]

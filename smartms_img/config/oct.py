@@ -70,6 +70,10 @@ class OctQcConfig(Frozen):
     min_confidence: Fraction = Field(
         0.5, description="smallest mean confidence (0 to 1) of the boundaries"
     )
+    min_illumination: Fraction = Field(
+        0.5,
+        description="smallest brightness of a twelfth of the scan, fraction of the brightest one",
+    )
     max_centration_um: Positive = Field(
         500.0, description="largest distance of the fovea from the centre of the scan, um"
     )

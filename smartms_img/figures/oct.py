@@ -114,6 +114,36 @@ def tsnit_curve(
     return figure
 
 
+def tsnit_of_eyes(
+    eyes: Mapping[str, Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]]],
+    *,
+    title: str,
+) -> Figure:
+    """Draw RNFL thickness round the ring of both eyes, one curve a visit.
+
+    Parameters
+    ----------
+    eyes : mapping
+        By eye, then by visit: angles (degrees from temporal over superior) and thickness (um).
+    """
+    figure = Figure(figsize=(11, 3.6), dpi=DPI, layout="constrained")
+    panels = figure.subplots(1, len(eyes), sharey=True, squeeze=False)[0]
+    for axes, (eye, visits) in zip(panels, eyes.items(), strict=True):
+        for number, (visit, (angles, profile)) in enumerate(visits.items()):
+            order = np.argsort(angles)
+            axes.plot(
+                angles[order], profile[order], label=visit, color=f"C{number}", linewidth=1.2
+            )
+        axes.set_xlim(0, 360)
+        axes.set_xticks([0, 90, 180, 270, 360], ["T", "S", "N", "I", "T"])
+        axes.set_title(eye, loc="left", fontsize=10)
+        axes.legend(loc="lower right", fontsize=8)
+    panels[0].set_ylabel("RNFL thickness (um)")
+    panels[0].set_ylim(bottom=0)
+    figure.suptitle(title, fontsize=10)
+    return figure
+
+
 def thickness_map(
     x_mm: NDArray[np.float64],
     y_mm: NDArray[np.float64],

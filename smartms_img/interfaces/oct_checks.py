@@ -19,6 +19,7 @@ from smartms_img.oct.quality import (
     clipped_ascans,
     disc_offset_um,
     fovea_offset_um,
+    illumination,
     macula_laterality_ratio,
     mean_confidence,
     mirrored_ascans,
@@ -37,6 +38,7 @@ WHY = {
     "missing_ascans": "the retina is not visible in part of the A-scans",
     "clipped_ascans": "the retina is cut by the edge of the picture",
     "mirrored_ascans": "the retina is mirrored (upside down)",
+    "illumination": "part of the scan is dark",
     "confidence": "the layers were not found for certain",
     "centration_um": "the scan is off centre",
     "laterality": "the scan looks like the other eye",
@@ -95,6 +97,7 @@ def _picture(scan: OctScan, layers: LayerBoundaries, limits: OctQcConfig) -> lis
         check("missing_ascans", missing_ascans(bscans, layers), at_most=limits.max_missing_ascans),
         check("clipped_ascans", clipped, at_most=limits.max_clipped_ascans),
         check("mirrored_ascans", mirrored, at_most=limits.max_missing_ascans),
+        check("illumination", illumination(bscans, layers), at_least=limits.min_illumination),
         check("confidence", mean_confidence(layers, names), at_least=limits.min_confidence),
     ]
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smartms_img.io.atomic import write_json
+from smartms_img.io.layout import layers_file
 from smartms_img.io.oct_layers import layers_document, load_arrays, save_arrays
 from smartms_img.io.oct_model import OctScan, ScanPattern
 from smartms_img.oct.boundaries import LayerBoundaries, thickness_um
@@ -84,7 +85,7 @@ def scan_document(result: ScanResult) -> dict[str, Any]:
 def write_result(stem: Path, result: ScanResult, marks: Landmarks) -> None:
     """Write layers, landmarks and thickness to ``<stem>_desc-...``."""
     save_arrays(stem.with_name(f"{stem.name}_desc-layers.npz"), result.layers.rows)
-    write_json(stem.with_name(f"{stem.name}_desc-layers.json"), scan_document(result))
+    write_json(Path(layers_file(str(stem))), scan_document(result))
     save_landmarks(landmarks_file(stem), marks)
     save_arrays(thickness_file(stem), result.maps())
 

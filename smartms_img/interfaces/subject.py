@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+from matplotlib.figure import Figure
 from nipype.interfaces.base import BaseInterfaceInputSpec, TraitedSpec, traits
+from numpy.typing import NDArray
 
 from smartms_img.catalogue import BOTH_EYES, CATALOGUE, Endpoint, planned_places
 from smartms_img.config import OctConfig
+from smartms_img.figures.oct import tsnit_of_eyes
+from smartms_img.figures.png import save_png
 from smartms_img.interfaces.base import SimpleInterface
-from smartms_img.io.layout import measures_file, subject_stem
+from smartms_img.io.atomic import write_json
+from smartms_img.io.layout import figure_stem, measures_file, subject_stem
 from smartms_img.io.measures import Measure, read_measures, write_measures
+from smartms_img.io.oct_layers import load_arrays
 from smartms_img.io.participants import read_participants
 from smartms_img.method import METHOD_VERSION
-from smartms_img.naming import Eye, UnitKind
+from smartms_img.naming import Eye, UnitKind, subject_unit
 from smartms_img.oct.both_eyes import (
     THRESHOLD_SETS,
     Combined,
@@ -24,6 +31,7 @@ from smartms_img.oct.both_eyes import (
 )
 
 _LOCATION = {"IEDRNFL": "G", "IEDGCIP": "M6"}
+_Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 _Found = dict[tuple[str, str, str, Eye], Measure]
 
 
@@ -71,6 +79,47 @@ class CombineEyes(SimpleInterface):
             for file in self.inputs.measure_files
             for measure in read_measures(Path(file))
         }
+
+
+class _DrawEyesInputSpec(BaseInterfaceInputSpec):
+    subject = traits.Str(mandatory=True)
+    rings = traits.List(
+        traits.Tuple(traits.Str(), traits.Str(), traits.Str()),
+        mandatory=True,
+        desc="eye, visit and thickness file of each ring, in order",
+    )
+    staging = traits.Str(mandatory=True)
+
+
+class _DrawEyesOutputSpec(TraitedSpec):
+    figures = traits.List(traits.Str(), desc="pictures, relative to the staging folder")
+
+
+class DrawEyes(SimpleInterface):
+    """Draw the nerve fibre layer of both eyes at all visits side by side."""
+
+    input_spec, output_spec = _DrawEyesInputSpec, _DrawEyesOutputSpec
+
+    def _compute(self, folder: Path) -> None:  # noqa: ARG002 - results go to staging
+        subject = self.inputs.subject
+        eyes: dict[str, dict[str, _Curve]] = {}
+        for eye, visit, file in self.inputs.rings:
+            arrays = load_arrays(Path(file))
+            if "RNFL_um" in arrays:
+                curve = arrays["angle_deg"][0], arrays["RNFL_um"][0]
+                eyes.setdefault(eye, {})[visit] = curve
+        self._results["figures"] = []
+        if not eyes:
+            return
+        title = "RNFL thickness of both eyes at all visits"
+        base = f"{figure_stem(subject_stem(subject))}_tsnit"
+        figure: Figure = tsnit_of_eyes(eyes, title=title)
+        staging = Path(self.inputs.staging)
+        save_png(figure, staging / f"{base}.png")
+        alt = "RNFL thickness against the angle round the disc, one curve a visit"
+        entry = {"title": title, "alt": alt, "unit": subject_unit(subject), "order": 0}
+        write_json(staging / f"{base}.json", entry)
+        self._results["figures"] = [f"{base}.png"]
 
 
 def _difference(item: Endpoint, visit: str, found: _Found, rule: ThresholdSet) -> Measure:

@@ -19,7 +19,7 @@ from smartms_img.naming import Contrast, Eye, OctScanKind
 
 MRI_EXTENSIONS = (".nii.gz", ".nii")
 OCT_EXTENSIONS = (
-    ".vol", ".e2e", ".xml", ".fda", ".img", ".dcm", ".nii.gz", ".tif", ".tiff", ".png",
+    ".vol", ".e2e", ".xml", ".fda", ".fds", ".img", ".dcm", ".nii.gz", ".tif", ".tiff", ".png",
 )  # fmt: skip
 PICTURE_EXTENSIONS = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp")
 # Entities that make an image something else than the plain contrast: left alone.

@@ -66,3 +66,8 @@ def lesions_file(stem: str) -> str:
 def qc_file(stem: str) -> str:
     """Return the QC metrics file of a stem."""
     return f"{stem}_desc-qc.json"
+
+
+def layers_file(stem: str) -> str:
+    """Return the layers document of a stem."""
+    return f"{stem}_desc-layers.json"

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from smartms_img.errors import InputError
 from smartms_img.io.oct_dicom import read_dicom
+from smartms_img.io.oct_e2e import read_e2e
 from smartms_img.io.oct_fda import read_fda
+from smartms_img.io.oct_fds import read_fds
+from smartms_img.io.oct_img import read_img
 from smartms_img.io.oct_model import OctScan
-from smartms_img.io.oct_picture import NIFTI, PICTURES, read_picture
+from smartms_img.io.oct_picture import NIFTI, PICTURES, RAW_CUBE, read_picture
 from smartms_img.io.oct_vol import read_vol
 from smartms_img.io.oct_xml import read_xml
 
-FORMATS = (".vol", ".xml", ".dcm", ".fda", *PICTURES, *NIFTI)
+READERS: dict[str, Callable[[Path], OctScan]] = {
+    ".vol": read_vol,
+    ".xml": read_xml,
+    ".e2e": read_e2e,
+    ".dcm": read_dicom,
+    ".fda": read_fda,
+    ".fds": read_fds,
+    RAW_CUBE: read_img,
+    **dict.fromkeys((*PICTURES, *NIFTI), read_picture),
+}
+FORMATS = tuple(READERS)
 
 
 def read_oct(path: Path) -> OctScan:
@@ -21,8 +35,9 @@ def read_oct(path: Path) -> OctScan:
     Parameters
     ----------
     path : Path
-        Heidelberg ``.vol``, or ``.xml`` beside its pictures; DICOM ``.dcm``; Topcon ``.fda``; or
-        a picture (PNG, TIFF, NIfTI) or folder of pictures with a sidecar.
+        Heidelberg ``.vol``, ``.e2e``, or ``.xml`` beside its pictures; DICOM ``.dcm``; Topcon
+        ``.fda`` or ``.fds``; Zeiss ``.img``; or a picture (PNG, TIFF, NIfTI) or folder of
+        pictures with a sidecar.
 
     Raises
     ------
@@ -31,17 +46,11 @@ def read_oct(path: Path) -> OctScan:
     """
     if not path.exists():
         raise InputError("does not exist", "Check the path", file=path.name)
-    name = path.name.lower()
-    if path.is_dir() or name.endswith((*PICTURES, *NIFTI)):
+    if path.is_dir():
         return read_picture(path)
-    if name.endswith(".vol"):
-        return read_vol(path)
-    if name.endswith(".xml"):
-        return read_xml(path)
-    if name.endswith(".dcm"):
-        return read_dicom(path)
-    if name.endswith(".fda"):
-        return read_fda(path)
-    suffix = "".join(path.suffixes[-1:]) or "no suffix"
+    for suffix, read in READERS.items():
+        if path.name.lower().endswith(suffix):
+            return read(path)
+    unknown = "".join(path.suffixes[-1:]) or "no suffix"
     remedy = f"Give one of {', '.join(FORMATS)}, or a folder of pictures"
-    raise InputError(f"format '{suffix}' is not read", remedy, file=path.name)
+    raise InputError(f"format '{unknown}' is not read", remedy, file=path.name)

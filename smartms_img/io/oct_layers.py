@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smartms_img.io.atomic import atomic_path
-from smartms_img.io.oct_model import OctScan
+from smartms_img.io.oct_model import Fundus, OctScan
 
 Rows = Mapping[str, NDArray[np.float64]]
+_CURVES = "boundaries"
 
 
 def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -43,8 +45,8 @@ def layers_document(
     Returns
     -------
     dict
-        Spacing, device and, for each boundary, rows in px and depths in um from the upper edge of
-        the picture, a list for each B-scan, null where unknown.
+        Spacing, size, device, fundus picture and, for each boundary, rows in px and depths in um
+        from the upper edge of the picture, a list for each B-scan, null where unknown.
     """
     return {
         "Description": "Retinal boundaries: row positions from the upper edge of the picture",
@@ -60,11 +62,42 @@ def layers_document(
         "ring_diameter_mm": _number(scan.ring_diameter_mm),
         "bscans": scan.bscans.shape[0],
         "ascans": scan.bscans.shape[2],
+        "rows": scan.bscans.shape[1],
+        "fundus": _fundus(scan.fundus),
+        "positions_known": scan.positions_mm is not None,
         **extra,
-        "boundaries": _curves(rows, scan.axial_um),
+        _CURVES: _curves(rows, scan.axial_um),
         "device_boundaries": _curves(scan.device_layers, scan.axial_um),
         "confidence": {name: _list(values) for name, values in confidence.items()},
     }
+
+
+def read_description(path: Path) -> dict[str, Any]:
+    """Read what a layers document says of its scan, without the megabytes of curves after it.
+
+    Raises
+    ------
+    ValueError
+        If it is not what :func:`layers_document` describes.
+    """
+    lines = []
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            if line.startswith(f'  "{_CURVES}":'):
+                break
+            lines.append(line)
+        else:
+            raise ValueError("no curves follow the description")
+    description: dict[str, Any] = json.loads("".join(lines).rstrip().removesuffix(",") + "}")
+    return description
+
+
+def _fundus(fundus: Fundus | None) -> dict[str, float | None] | None:
+    if fundus is None:
+        return None
+    rows, columns = fundus.image.shape
+    row_mm, column_mm = (_number(step) for step in fundus.spacing_mm)
+    return {"rows": rows, "columns": columns, "row_mm": row_mm, "column_mm": column_mm}
 
 
 def _curves(rows: Rows, axial_um: float) -> dict[str, dict[str, Any]]:

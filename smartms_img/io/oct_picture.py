@@ -17,6 +17,7 @@ from smartms_img.naming import Eye
 
 PICTURES = (".png", ".tif", ".tiff")
 NIFTI = (".nii", ".nii.gz")
+RAW_CUBE = ".img"
 REQUIRED = ("pattern", "laterality", "axial_um", "ascan_um")
 RING_TOLERANCE = 0.02
 
@@ -29,9 +30,19 @@ def read_picture(path: Path) -> OctScan:
     InputError
         If the sidecar is missing or incomplete, or a picture is damaged or of another size.
     """
-    sidecar = _sidecar(path)
+    sidecar = read_sidecar(path)
+    return described_scan(_scaled(_pixels(path), path.name), sidecar, path)
+
+
+def described_scan(bscans: NDArray[np.float32], sidecar: dict[str, Any], path: Path) -> OctScan:
+    """Return the scan of B-scans that a sidecar describes.
+
+    Raises
+    ------
+    InputError
+        If the sidecar contradicts the B-scans, or lacks the distance of a volume's.
+    """
     pattern = ScanPattern(sidecar["pattern"])
-    bscans = _scaled(_pixels(path), path.name)
     if pattern is not ScanPattern.VOLUME and len(bscans) != 1:
         problem = f"holds {len(bscans)} B-scans but its sidecar says '{pattern}'"
         raise InputError(problem, "Correct 'pattern'", file=path.name)
@@ -55,20 +66,27 @@ def read_picture(path: Path) -> OctScan:
 
 
 def sidecar_path(path: Path) -> Path:
-    """Return the sidecar of a picture or folder.
+    """Return the sidecar of a picture, folder or raw cube.
 
     >>> sidecar_path(Path("a/x_oct.nii.gz")).as_posix()
     'a/x_oct.json'
     """
     name = path.name
-    for suffix in sorted((*PICTURES, *NIFTI), key=len, reverse=True):
+    for suffix in sorted((*PICTURES, *NIFTI, RAW_CUBE), key=len, reverse=True):
         if name.lower().endswith(suffix):
             name = name[: -len(suffix)]
             break
     return path.with_name(f"{name}.json")
 
 
-def _sidecar(path: Path) -> dict[str, Any]:
+def read_sidecar(path: Path) -> dict[str, Any]:
+    """Return what the sidecar says.
+
+    Raises
+    ------
+    InputError
+        If it is missing, is no JSON, or lacks or misspells something.
+    """
     file = sidecar_path(path)
     remedy = f"Write {file.name} with {', '.join(REQUIRED)}"
     try:

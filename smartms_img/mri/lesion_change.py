@@ -20,6 +20,9 @@ _BLUR_VOXELS = 0.7
 _DRIFT_MM = 20.0
 _SLOPE_BINS = 20
 _NEAR_MM = 10.0
+_APART_MM = 3.0
+_LIKELIER = 0.5
+_NEW_SHARE = 0.25
 
 
 class LesionChange(IntEnum):
@@ -146,26 +149,44 @@ def joint_lesions(
     pooled = (earlier.lesions & later.lesions) | ((earlier.lesions | later.lesions) & likely)
     pooled = drop_small(pooled | gained | lost, spacing, rule.min_volume_mm3) & pooled
     before, after = (pooled & ~gained) | lost, (pooled & ~lost) | gained
-    return _without_halo(before, after, earlier, gained), _without_halo(after, before, later, lost)
+    return (
+        _without_halo(before, after, (earlier, later), gained),
+        _without_halo(after, before, (later, earlier), lost),
+    )
 
 
-def _without_halo(here: Mask, there: Mask, visit: Visit, appeared: Mask) -> Mask:
+def _without_halo(here: Mask, there: Mask, visits: tuple[Visit, Visit], appeared: Mask) -> Mask:
     """Take from a visit what only surrounds a lesion that appeared at the other visit.
 
     A mask drawn wide, or the edge of the brain where no signal is trusted, would make a new lesion
-    one that grew.
+    one that grew. A lesion that is likely at this visit as well, or of which less than a quarter
+    appeared, is no new one: one visit just shows it, and the other just does not.
     """
+    visit = visits[0]
     lesion, count = ndimage.label(here | there, CONNECTIVITY_26)
-    own, other = (
-        np.bincount(lesion[part], minlength=count + 1) > 0 for part in (visit.lesions, appeared)
+    own, new, size = (
+        np.bincount(lesion[part], minlength=count + 1)
+        for part in (visit.lesions, appeared, here | there)
     )
-    return here & ~(other & ~own)[lesion]
+    likely, likely_there = (
+        np.bincount(lesion.ravel(), part.probability.ravel(), count + 1) for part in visits
+    )
+    unlikely = likely <= _LIKELIER * likely_there
+    return here & ~((own == 0) & unlikely & (new > 0) & (new >= _NEW_SHARE * size))[lesion]
 
 
 def _appeared(before: Visit, after: Visit, rise: Array, rule: ChangeRule) -> Mask:
-    """Return lesion of one visit and not of the other, where the signal rose; with its rim."""
+    """Return lesion of one visit and not of the other, where the signal rose; with its rim.
+
+    Of a small lesion the segmentation may know no more than a voxel: where the signal rose twice
+    as much as it has to, the lesion reaches two voxels further.
+    """
     here = after.lesions | (after.probability >= rule.weak_probability)
-    core = here & ~before.lesions & (rise > rule.signal_z)
+    # A lesion that one visit just shows, and the other just does not, is likely at both.
+    unlikely = before.probability <= _LIKELIER * after.probability
+    core = here & unlikely & ~before.lesions & (rise > rule.signal_z)
+    strong = ~before.lesions & (rise > 2 * rule.signal_z)
+    core = ndimage.binary_dilation(core, CONNECTIVITY_26, iterations=2, mask=core | strong)
     rim = ndimage.binary_dilation(core, CONNECTIVITY_26) & after.lesions & ~before.lesions
     return np.asarray(core | (rim & (rise > 0)))
 
@@ -176,7 +197,9 @@ def classify_change(
     """Label new, enlarging, shrinking and resolved lesions.
 
     Lesions are connected over both visits, so one that merged or split is one. One without any
-    voxel at the earlier visit is new, one without any at the later visit is resolved. One that
+    voxel at the earlier visit is new, one without any at the later visit is resolved; so is a
+    part that only touches another lesion: most of it lies more than 3 mm from that, and it does
+    not surround it. One that
     gained (lost) a fraction of the volume that it had within a centimetre of that part is
     enlarging (shrinking): of confluent lesions only the neighbourhood counts.
 
@@ -204,14 +227,36 @@ def classify_change(
         gained = after & ~before
         if not gained.any():
             continue
-        near = ndimage.distance_transform_edt(~gained, sampling=voxel_mm) <= _NEAR_MM
+        fresh = _apart(gained, before, voxel_mm)
+        grown = gained & ~fresh
+        near = ndimage.distance_transform_edt(~grown, sampling=voxel_mm) <= _NEAR_MM
         gain, had, was = (
             np.bincount(lesion[part], minlength=count + 1)
-            for part in (gained, before, earlier & near)
+            for part in (grown, before, earlier & near)
         )
-        result[gained & (had == 0)[lesion]] = appeared
-        result[gained & ((had > 0) & (gain >= fraction * was))[lesion]] = grew
+        result[fresh | (grown & (had == 0)[lesion])] = appeared
+        result[grown & ((had > 0) & (gain >= fraction * was))[lesion]] = grew
     return result
+
+
+def _apart(gained: Mask, before: Mask, voxel_mm: float) -> Mask:
+    """Return the parts that only touch what was there: apart from it, and not all round it."""
+    fresh = np.zeros(gained.shape, dtype=bool)
+    if not before.any():
+        return gained
+    part, count = ndimage.label(gained, CONNECTIVITY_26)
+    far = ndimage.distance_transform_edt(~before, sampling=voxel_mm) > _APART_MM
+    size, apart = (np.bincount(part[mask], minlength=count + 1) for mask in (gained, gained & far))
+    old, _ = ndimage.label(before, CONNECTIVITY_26)
+    edge = before & ~ndimage.binary_erosion(before, CONNECTIVITY_26)
+    # Number 0 is what was not gained, and holds none of it.
+    for number in np.flatnonzero(apart > 0.5 * size):
+        here = part == number
+        touched = ndimage.binary_dilation(here, CONNECTIVITY_26) & edge
+        whole = edge & np.isin(old, np.unique(old[touched]))
+        if touched.sum() <= 0.5 * whole.sum():
+            fresh |= here
+    return fresh
 
 
 def change_values(

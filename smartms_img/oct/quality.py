@@ -22,6 +22,7 @@ MIRROR_FACTOR = 1.15
 LEAST_RETINA_SCORE = 0.25
 RING_BOUNDARIES = ("ILM", "RNFL_GCL", "BM")
 MACULA_BOUNDARIES = ("ILM", "RNFL_GCL", "IPL_INL", "INL_OPL", "OPL_ONL", "EZ", "BM")
+TWELFTHS = 12
 DISC_RADIUS_MM = 0.75
 DISC_SEARCH_MM = 1.0
 LEAST_DISC_CONTRAST = 8.0
@@ -64,6 +65,20 @@ def mirrored_ascans(bscans: FloatArray, spacing: Spacing) -> float:
     turned = outer_retina_score(np.ascontiguousarray(columns[..., ::-1]), spacing).max(axis=2)
     mirrored = (turned > MIRROR_FACTOR * upright) & (turned > LEAST_RETINA_SCORE)
     return float(mirrored.mean())
+
+
+def illumination(bscans: FloatArray, layers: LayerBoundaries) -> float:
+    """Brightness of the darkest twelfth of the retina over that of the brightest.
+
+    The twelfths run along the A-scans; in a volume each is the median over the B-scans.
+    """
+    rows = np.arange(bscans.shape[1])[:, None]
+    ilm, bm = (layers.rows[name][:, None] for name in ("ILM", "BM"))
+    inside = (rows >= ilm) & (rows <= bm)
+    bright = np.where(inside, bscans, 0).sum(axis=1) / np.maximum(inside.sum(axis=1), 1)
+    parts = np.array_split(bright, TWELFTHS, axis=1)
+    levels = np.median([np.median(part, axis=1) for part in parts], axis=1)
+    return float(levels.min() / max(float(levels.max()), 1e-6))
 
 
 def ring_laterality_ratio(rnfl_um: NDArray[np.float64]) -> float:

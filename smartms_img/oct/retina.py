@@ -24,6 +24,7 @@ NOISE_LEVEL = 0.15
 TISSUE_ABOVE_EZ_UM = 25.0
 TISSUE_ABOVE_ILM_UM = 25.0
 RETINA_UM = (70.0, 650.0)
+LIGHT_POWER = 1.25
 EZ_STIFFNESS = 0.3
 EZ_SEARCH_UM = (-48.0, 24.0)
 BM_BELOW_EZ_UM = (35.0, 110.0)
@@ -118,8 +119,18 @@ def _coarse_ilm(coarse: FloatArray, tissue_um: FloatArray, ez: Curve, spacing: S
 
 
 def _refine_ilm(columns: FloatArray, ilm: Curve, spacing: Spacing) -> Curve:
-    fine = smooth(columns, spacing, lateral_um=12, axial_um=5)
-    return _strongest_edge(axial_gradient(fine) * 10, ilm, (-28, 28), spacing, slope=1.0)
+    edge = _light_edge(columns, spacing, axial_um=5)
+    return _strongest_edge(edge, ilm, (-28, 28), spacing, slope=1.0)
+
+
+def _light_edge(columns: FloatArray, spacing: Spacing, axial_um: float) -> FloatArray:
+    """Dark-to-bright edge of the light itself.
+
+    The display compresses bright light, which draws the edge of what is bright into the dark.
+    """
+    light = np.clip(columns, 0, None) ** np.float32(LIGHT_POWER)
+    edge = axial_gradient(smooth(light, spacing, lateral_um=15, axial_um=axial_um)) * 10
+    return np.asarray(edge, np.float32)
 
 
 def _refine_ez(columns: FloatArray, ez: Curve, spacing: Spacing) -> Curve:
@@ -128,10 +139,10 @@ def _refine_ez(columns: FloatArray, ez: Curve, spacing: Spacing) -> Curve:
     fine = smooth(columns, spacing, lateral_um=15, axial_um=5)
     # Dark above tells the EZ from the RPE, which has the bright EZ above it.
     above = slab_mean(fine, -_px(26, spacing), -_px(8, spacing))
-    edge = axial_gradient(fine) * 10
-    score = edge - 2 * np.maximum(above, 0)
+    score = axial_gradient(fine) * 10 - 2 * np.maximum(above, 0)
     ez = _strongest_edge(score, course, EZ_SEARCH_UM, spacing, 0.35, EZ_STIFFNESS)
-    # That term pulls the path up, so its last pixel is found by the edge alone.
+    # That term and a wide filter pull the path up: its last pixel is found by a fine edge alone.
+    edge = _light_edge(columns, spacing, axial_um=3)
     return _strongest_edge(edge, ez, (-10, 10), spacing, 0.35, EZ_STIFFNESS)
 
 

@@ -1,13 +1,14 @@
 """Find the nine retinal boundaries of a scan.
 
-Classical and deterministic: gradient and region evidence, dynamic programming, no trained part.
-The idea of shortest paths along layer edges: Chiu et al. 2010, doi:10.1364/OE.18.019413.
+The frame (ILM, EZ, BM) and the thin lines below (ELM, RPE) are found by gradients, the four
+boundaries between by a net; dynamic programming makes paths of both. The idea of shortest paths
+along layer edges: Chiu et al. 2010, doi:10.1364/OE.18.019413.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import minimum_filter, percentile_filter
+from scipy.ndimage import gaussian_filter1d, median_filter
 
 from smartms_img.oct.boundaries import BOUNDARIES, LayerBoundaries
 from smartms_img.oct.columns import (
@@ -28,10 +29,10 @@ from smartms_img.oct.retina import Curve, Frame, find_frame, max_step
 
 ABOVE_ILM_UM = 20.0
 BELOW_EZ_UM = 130.0
-SHADOW = (0.5, 0.85)
-NEIGHBOURHOOD_UM = 800.0
-VESSEL_WALL_UM = 30.0
-ELM_ABOVE_EZ_UM = (14.0, 60.0)
+NEIGHBOURHOOD_UM = 2000.0
+MOST_EZ_UM = 12.0
+ELM_SHARED_UM = 150.0
+ELM_ABOVE_EZ_UM = (14.0, 46.0)
 
 
 def segment_layers(bscans: FloatArray, spacing: Spacing) -> LayerBoundaries:
@@ -63,39 +64,38 @@ def segment_layers(bscans: FloatArray, spacing: Spacing) -> LayerBoundaries:
 
 def _flattened(columns: FloatArray, frame: Frame, spacing: Spacing) -> tuple[Flattened, Curve]:
     """Flatten along the EZ; also return the row of the input that became row 0."""
-    course = smooth_curve(frame.ez, spacing, lateral_um=25)
+    course = smooth_curve(_believable_ez(frame, spacing), spacing, lateral_um=25)
     above_um = float((course - frame.ilm).max()) * spacing.axial_um + ABOVE_ILM_UM
     ez = int(np.ceil(above_um / spacing.axial_um))
     origin = course - ez
     picture = flatten(columns, origin, ez + round(BELOW_EZ_UM / spacing.axial_um))
-    weight = _shadow_weight(picture, ez, spacing)
     firmness = layer_firmness((course - frame.ilm) * spacing.axial_um, spacing)
-    return Flattened(picture, frame.ilm - origin, ez, weight, firmness), origin
+    return Flattened(picture, frame.ilm - origin, ez, firmness), origin
 
 
-def _shadow_weight(picture: FloatArray, ez: int, spacing: Spacing) -> FloatArray:
-    """Brightness of the photoreceptor complex against its neighbourhood: shadows are dark."""
-    bright = picture[..., ez : ez + round(55 / spacing.axial_um)].mean(axis=2).astype(np.float64)
-    bright = smooth_curve(bright, spacing, lateral_um=15)
+def _believable_ez(frame: Frame, spacing: Spacing) -> Curve:
+    """EZ held near its usual distance from BM: where it is destroyed its path dives."""
+    distance = frame.ez - frame.bm
     width = 2 * round(NEIGHBOURHOOD_UM / spacing.ascan_um / 2) + 1
-    usual = percentile_filter(bright, 75, size=(1, width), mode=spacing.lateral_mode)
-    ratio = bright / np.maximum(usual, 1e-3)
-    trust = np.clip((ratio - SHADOW[0]) / (SHADOW[1] - SHADOW[0]), 0.02, 1)
-    # The wall of a vessel is no layer either: shadows are widened.
-    rim = 2 * round(VESSEL_WALL_UM / spacing.ascan_um) + 1
-    return np.asarray(minimum_filter(trust, (1, rim), mode=spacing.lateral_mode), np.float32)
+    usual = median_filter(distance, size=(1, width), mode=spacing.lateral_mode)
+    room = MOST_EZ_UM / spacing.axial_um
+    believable: Curve = frame.bm + np.clip(distance, usual - room, usual + room)
+    return believable
 
 
 def _find_elm(flat: Flattened, opl_onl: Curve, spacing: Spacing) -> Curve:
     """Thin bright line above the EZ: brightest ridge against both of its sides."""
     near, far = (round(um / spacing.axial_um) for um in ELM_ABOVE_EZ_UM)
-    half = max(1, round(5 / spacing.axial_um))
-    fine = smooth(flat.columns, spacing, lateral_um=90, axial_um=3.5)
+    half = max(1, round(3 / spacing.axial_um))
+    fine = smooth(flat.columns, spacing, lateral_um=90, axial_um=2)
+    if spacing.bscan_um is not None:
+        # The line is faint and runs along the EZ: neighbouring B-scans show the same one.
+        fine = gaussian_filter1d(fine, ELM_SHARED_UM / spacing.bscan_um, axis=0, mode="nearest")
     sides = (slab_mean(fine, -3 * half, -half - 1) + slab_mean(fine, half + 1, 3 * half)) / 2
     score = (slab_mean(fine, -half, half) - np.maximum(sides, 0)) * 10
     rows = np.arange(fine.shape[2])
     # Without a visible line, its usual distance from the EZ decides.
-    score = score - 0.1 * ((flat.ez - rows) * spacing.axial_um / 28 - 1).astype(np.float32) ** 2
+    score = score - 0.2 * ((flat.ez - rows) * spacing.axial_um / 28 - 1).astype(np.float32) ** 2
     outside = (rows > flat.ez - near) | (rows < flat.ez - far) | (rows < opl_onl[..., None] + 2)
     score = np.where(outside, np.float32(-20), score)
     path = best_path(score, max_step(spacing, 0.15), 2.0, periodic=spacing.periodic)

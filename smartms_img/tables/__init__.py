@@ -8,6 +8,7 @@ from pathlib import Path
 from smartms_img.config import StudyConfig
 from smartms_img.io.decisions import Decision
 from smartms_img.io.results import UnitResult
+from smartms_img.tables.apostel import write_apostel
 from smartms_img.tables.assemble import assemble
 from smartms_img.tables.evidence import SubjectEvidence, UnitEvidence, gather_evidence
 from smartms_img.tables.export import write_endpoints, write_qc_table
@@ -35,8 +36,9 @@ def write_tables(
 ) -> Path:
     """Write the tables of an output directory.
 
-    Writes ``tables/endpoints.tsv``, ``endpoints.json``, ``endpoints.parquet`` and ``qc.tsv``.
-    The same results, decisions and configuration give the same bytes.
+    Writes ``tables/endpoints.tsv``, ``endpoints.json``, ``endpoints.parquet`` and ``qc.tsv``, and
+    beside the folder ``apostel.json``. The same results, decisions and configuration give the
+    same bytes.
 
     Parameters
     ----------
@@ -59,7 +61,8 @@ def write_tables(
     Raises
     ------
     InputError
-        If the results hold a measure that the configuration does not plan.
+        If the results hold a measure that the configuration does not plan, or a layers document
+        cannot be read.
     TableError
         If the table breaks a rule of its schema; nothing is written then.
     """
@@ -68,4 +71,5 @@ def write_tables(
     folder = out / TABLES_FOLDER
     write_endpoints(folder, table)
     write_qc_table(folder, results)
+    write_apostel(out, results, config, decisions)
     return folder

@@ -40,7 +40,7 @@ def test_numbers_are_found() -> None:
     assert {"mri.seed", "mri.lesions.flair_z", "qc.mri.min_snr", "qc.oct.min_frames"} <= set(
         NUMBERS
     )
-    assert len(NUMBERS) == 33
+    assert len(NUMBERS) == 34
 
 
 @pytest.mark.parametrize("path", NUMBERS)
@@ -96,6 +96,7 @@ LIMITS = [
     ("qc.oct.max_missing_ascans", -0.01, 0, 1, 1.01),
     ("qc.oct.max_clipped_ascans", -0.01, 0, 1, 1.01),
     ("qc.oct.min_confidence", -0.01, 0, 1, 1.01),
+    ("qc.oct.min_illumination", -0.01, 0, 1, 1.01),
     ("qc.oct.max_centration_um", 0, 1, 3000, None),
 ]
 

@@ -10,6 +10,7 @@ from smartms_img.figures.oct import (
     fundus_view,
     thickness_map,
     tsnit_curve,
+    tsnit_of_eyes,
 )
 from smartms_img.figures.png import figure_pixels
 from smartms_img.oct.boundaries import BOUNDARIES
@@ -49,6 +50,13 @@ def test_tsnit_runs_from_temporal_to_temporal():
     assert axes.get_xlim() == (0, 360)
     assert [label.get_text() for label in axes.get_xticklabels()] == ["T", "S", "N", "I", "T"]
     assert any(text.get_text() == "T\n90" for text in axes.texts)
+
+
+def test_both_eyes_have_a_curve_a_visit():
+    curve = ANGLES, np.full(36, 90.0)
+    figure = tsnit_of_eyes({"OD": {"M00": curve, "M06": curve}, "OS": {"M00": curve}}, title="t")
+    assert [len(axes.lines) for axes in figure.axes] == [2, 1]
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["OD", "OS"]
 
 
 def test_map_puts_nasal_right_and_superior_up():

@@ -16,6 +16,7 @@ from smartms_img.oct.macula import macula_grid
 from smartms_img.oct.quality import (
     clipped_ascans,
     disc_offset_um,
+    illumination,
     macula_laterality_ratio,
     mirrored_ascans,
     missing_ascans,
@@ -81,6 +82,14 @@ def test_padding_of_zeros_is_no_picture():
     layers = LayerBoundaries(rows, {name: np.ones((1, 4)) for name in rows})
     assert clipped_ascans(bscans, layers, 4.0) == 0.5
     assert missing_ascans(bscans, layers) == 0
+
+
+def test_dark_part(phantom):
+    light = np.where(np.arange(384) < 290, 1.0, 0.4).astype(np.float32)
+    layers = LayerBoundaries(phantom.boundaries, {})
+    assert illumination(phantom.bscans, layers) > 0.85
+    assert illumination(phantom.bscans * light, layers) == pytest.approx(0.4, abs=0.04)
+    assert "dark" in failures(as_scan(phantom, bscans=phantom.bscans * light))["illumination"]
 
 
 def shuffled(bscans):

@@ -110,8 +110,8 @@ def test_nothing_that_identifies_is_kept(write):
 
 
 def test_unknown_format_names_those_that_are_read(write):
-    with pytest.raises(InputError, match=r"\.vol, \.xml, \.dcm, \.fda, \.png"):
-        read_oct(write(b"x", "scan.e2e"))
+    with pytest.raises(InputError, match=r"\.vol, \.xml, \.e2e, \.dcm, \.fda, \.fds"):
+        read_oct(write(b"x", "scan.pdf"))
     with pytest.raises(InputError, match="does not exist"):
         read_oct(Path("nowhere.vol"))
 

@@ -151,8 +151,8 @@ def test_a_larger_mask_without_signal_is_no_change():
 @pytest.mark.parametrize("swapped", [False, True])
 def test_a_wide_mask_does_not_make_a_new_lesion_one_that_grew(swapped):
     """A reader's mask reaches further than the signal; another visit knows nothing of it."""
-    nothing, wide = box(NOTHING), box(np.s_[10:18, 10:18, 10:18])
-    z = 8.0 * box(np.s_[12:16, 12:16, 12:16]).astype(np.float32)
+    nothing, wide = box(NOTHING), box(np.s_[10:16, 10:16, 10:16])
+    z = 8.0 * box(np.s_[11:15, 11:15, 11:15]).astype(np.float32)
     visits = [visit(mask, probability=mask.astype(np.float32)) for mask in (nothing, wide)]
     if swapped:
         visits, z = visits[::-1], -z
@@ -174,12 +174,44 @@ def test_signal_that_falls_makes_no_new_lesion():
     assert not compare(box(NOTHING), box(np.s_[10:14, 10:14, 10:14]), signal=-8.0).any()
 
 
-@pytest.mark.parametrize("corner", [np.s_[10:13, 10:13, 16:19], np.s_[16:19, 16:19, 16:19]])
-def test_what_touches_an_old_lesion_is_not_new(corner):
+def test_little_that_grows_on_an_old_lesion_is_not_new():
     old = np.s_[10:16, 10:16, 10:16]
-    assert labels(compare(box(old), box(old, corner))) == set()
-    apart = tuple(slice(s.start + 1, s.stop + 1) for s in corner)
+    assert labels(compare(box(old), box(old, np.s_[10:13, 10:13, 16:19]))) == set()
+    apart = np.s_[10:13, 10:13, 17:20]
     assert labels(compare(box(old), box(old, apart))) == {LesionChange.NEW}
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize("beside", [np.s_[16:19, 16:19, 16:19], np.s_[10:18, 10:18, 16:26]])
+def test_what_only_touches_an_old_lesion_is_new(beside, swapped):
+    old = np.s_[10:16, 10:16, 10:16]
+    masks = [box(old), box(old, beside)]
+    found = classify_change(*masks[:: -1 if swapped else 1], 1.0, RULE)
+    assert labels(found) == {LesionChange.RESOLVED if swapped else LesionChange.NEW}
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_small_lesion_that_grows_all_round_is_not_new(swapped):
+    masks = [box(np.s_[16:18, 16:18, 16:18]), box(np.s_[10:24, 10:24, 10:24])]
+    found = classify_change(*masks[:: -1 if swapped else 1], 1.0, RULE)
+    assert labels(found) == {LesionChange.SHRINKING if swapped else LesionChange.ENLARGING}
+
+
+def test_a_faint_lesion_that_one_visit_just_misses_is_the_same():
+    lesion, rose = box(np.s_[10:18, 10:18, 10:18]), box(np.s_[10:13, 10:13, 10:13])
+    before = visit(box(NOTHING), probability=0.45 * lesion)
+    after = visit(lesion, probability=0.6 * lesion)
+    z = (1.5 * lesion + 1.5 * rose).astype(np.float32)
+    change = classify_change(*joint_lesions(before, after, z, 1.0, RULE), 1.0, RULE)
+    assert not change.any()
+
+
+def test_a_strong_rise_reaches_beyond_the_voxels_of_the_segmentation():
+    lesion, known = box(np.s_[10:14, 10:14, 10:14]), box(np.s_[11:13, 11:13, 11:13])
+    later = visit(box(NOTHING), probability=0.4 * known)
+    for rise, found in ((20.0, lesion), (4.0, box(NOTHING))):
+        _, second = joint_lesions(visit(box(NOTHING)), later, rise * lesion, 1.0, RULE)
+        assert (second == found).all()
 
 
 def test_a_lesion_that_grows_at_both_ends_is_one_lesion():

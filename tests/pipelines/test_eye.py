@@ -158,6 +158,9 @@ def test_subject(study, tmp_path, history, rnfl, reason):
     run(init_subject_wf(unit, staged), tmp_path / "work")
     measures = read_measures(staged.staging / measures_file(subject_stem("01")))
     found = {(m.PARAMCD, m.LOC, m.LAT, m.visit): m for m in measures}
+    entry = json.loads((staged.staging / "sub-01/figures/sub-01_tsnit.json").read_text())
+    assert entry["unit"] == unit.id
+    assert (staged.staging / "sub-01/figures/sub-01_tsnit.png").is_file()
     difference = found["IEDRNFL", "", "", "M00"]
     assert difference.value == pytest.approx(10, abs=2)
     assert "McDonald-2024" in difference.method

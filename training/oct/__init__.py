@@ -1,0 +1,1 @@
+"""The retinal layer net: synthetic B-scans and training."""
