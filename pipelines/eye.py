@@ -52,7 +52,9 @@ def init_eye_wf(unit: Unit, context: UnitContext, *, name: str = "eye_wf") -> Wo
         "stem": eye_stem(unit.subject, unit.session, unit.eye, unit.scan),
     }
     inputnode = Node(IdentityInterface(fields=["in_file"]), name="inputnode")
-    inputnode.inputs.in_file = str(context.bids / unit.inputs[0])
+    outside = [path for path in unit.inputs if path.startswith("derivatives/")]
+    (raw,) = (path for path in unit.inputs if path not in outside)
+    inputnode.inputs.in_file = str(context.bids / raw)
     outputnode = Node(IdentityInterface(fields=["figures"]), name="outputnode")
     find_layers = Node(FindLayers(**whom), name="find_layers")
     before = _baseline(unit, context)
@@ -61,6 +63,7 @@ def init_eye_wf(unit: Unit, context: UnitContext, *, name: str = "eye_wf") -> Wo
             **whom,
             **where,
             **before,
+            outside=str(context.bids / outside[0]) if outside else "",
             sources=list(unit.inputs),
             config=context.config,
         ),

@@ -34,6 +34,12 @@ class OctConfig(Frozen):
     layer_source: LayerSource = Field(
         "smartms", description="whose layers are measured: of smartms or of the device"
     )
+    layers: str = Field(
+        "",
+        pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]*)?$",
+        description="folder below derivatives/ whose desc-layers.npz files are measured instead; "
+        "empty: layer_source",
+    )
     min_sector_coverage: float = Field(
         0.9,
         gt=0,
@@ -51,6 +57,11 @@ class OctConfig(Frozen):
     exclude_optic_neuritis: bool = Field(
         default=True, description="leave eyes with optic neuritis out of means of both eyes"
     )
+
+    @property
+    def measured_layers(self) -> str:
+        """Whose layers are measured: ``smartms``, ``device``, or a folder of derivatives."""
+        return self.layers or self.layer_source
 
 
 class OctQcConfig(Frozen):

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from smartms_img.config import StudyConfig
 from smartms_img.execution.units import Unit
-from smartms_img.io.bids import DatasetIndex, ImageFile
+from smartms_img.io.bids import DatasetIndex, ImageFile, layers_from_elsewhere
+from smartms_img.io.layout import eye_stem
 from smartms_img.naming import (
     Contrast,
     Eye,
@@ -63,7 +64,7 @@ def build_plan(index: DatasetIndex, config: StudyConfig, subjects: Iterable[str]
     units: list[Unit] = []
     for subject in subjects:
         own = {session: visit for (name, session), visit in visits.items() if name == subject}
-        units += _SubjectPlan(subject, own, config).units()
+        units += _SubjectPlan(subject, own, config, index.layer_files).units()
     return units
 
 
@@ -79,8 +80,15 @@ def _place(visit: _Visit, file: ImageFile) -> None:
 class _SubjectPlan:
     """The plan of one subject."""
 
-    def __init__(self, subject: str, visits: dict[str, _Visit], config: StudyConfig) -> None:
+    def __init__(
+        self,
+        subject: str,
+        visits: dict[str, _Visit],
+        config: StudyConfig,
+        layer_files: frozenset[str],
+    ) -> None:
         self._subject, self._visits, self._config = subject, visits, config
+        self._layer_files = layer_files
 
     def units(self) -> list[Unit]:
         planned = [visit.label for visit in self._config.visits]
@@ -163,6 +171,13 @@ class _SubjectPlan:
             reason = f"no session {label}"
         elif file is None:
             reason = _why_absent(f"{scan} scan of {eye}", visit, [], (eye, scan))
+        inputs = [file.path] if file else []
+        if file and (layers := self._config.oct.layers):
+            # Ours must not stand in for theirs.
+            theirs = layers_from_elsewhere(layers, eye_stem(self._subject, label, eye, scan))
+            if theirs not in self._layer_files:
+                reason = f"no layers of {layers}"
+            inputs.append(theirs)
         runnable = not reason
         if runnable and first is not None:
             if first.status == "runnable":
@@ -174,7 +189,7 @@ class _SubjectPlan:
             UnitKind.EYE,
             label,
             reason,
-            [file.path] if file else [],
+            inputs if runnable else [],
             reference=reference,
             depends=depends,
             eye=eye,

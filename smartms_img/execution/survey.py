@@ -47,7 +47,7 @@ def survey(bids: Path, config: StudyConfig) -> Survey:
     InputError
         If there is no dataset or no participant in it.
     """
-    index = index_dataset(bids, config.mri.lesions.masks)
+    index = index_dataset(bids, config.mri.lesions.masks, config.oct.layers)
     participants = read_participants(bids)
     subjects = sorted(index.sessions.keys() | set(participants.labels))
     days = {

@@ -22,13 +22,13 @@ from smartms_img.interfaces.oct_results import (
 from smartms_img.io.layout import measures_file, qc_file
 from smartms_img.io.measures import Measure, write_measures, write_qc
 from smartms_img.io.oct import read_oct
-from smartms_img.io.oct_layers import load_arrays, save_arrays
+from smartms_img.io.oct_layers import load_arrays, read_outside_layers, save_arrays
 from smartms_img.io.oct_model import OctScan, ScanPattern
 from smartms_img.method import METHOD_VERSION
 from smartms_img.naming import Eye, OctScanKind, UnitKind
-from smartms_img.oct.boundaries import LayerBoundaries
+from smartms_img.oct.boundaries import BOUNDARIES, LayerBoundaries
 from smartms_img.oct.follow import Alignment, align, landmarks, measuring_place
-from smartms_img.oct.measure import Key, MaculaPlace
+from smartms_img.oct.measure import Key, MaculaPlace, Rows
 from smartms_img.oct.scan import locate_macula, measure_scan, segment_scan
 from smartms_img.oct.sectors import SectorValue
 
@@ -96,6 +96,7 @@ class _MeasureEyeInputSpec(_FindLayersInputSpec):
     baseline = traits.Str(desc="stem of the baseline's derivatives; empty for none")
     reference = traits.Str(desc="label of the baseline visit; empty for none")
     note = traits.Str(desc="what the unit has to do without; empty for nothing")
+    outside = traits.Str(desc="layers from elsewhere; empty for none")
     sources = traits.List(traits.Str(), mandatory=True)
     config = traits.Any(mandatory=True, desc="StudyConfig")
     staging = traits.Str(mandatory=True)
@@ -151,8 +152,18 @@ class MeasureEye(SimpleInterface):
                 rotation_deg=alignment.rotation_deg if alignment else 0.0,
                 place=place,
             )
-            for source, rows in (("smartms", layers.rows), ("device", scan.device_layers))
+            for source, rows in self._layer_sources(scan, layers).items()
         }
+
+    def _layer_sources(self, scan: OctScan, layers: LayerBoundaries) -> dict[str, Rows]:
+        """Boundaries by whose they are."""
+        sources = {"smartms": layers.rows, "device": scan.device_layers}
+        if self.inputs.outside:
+            count, _, ascans = scan.bscans.shape
+            path = Path(self.inputs.outside)
+            outside = read_outside_layers(path, (count, ascans), BOUNDARIES)
+            sources[self.inputs.config.oct.layers] = outside
+        return sources
 
     def _is_macula(self) -> bool:
         return bool(self.inputs.kind == OctScanKind.MACULA)
@@ -160,7 +171,7 @@ class MeasureEye(SimpleInterface):
     def _measures(
         self, values: dict[str, dict[Key, SectorValue]], alignment: Alignment | None
     ) -> list[Measure]:
-        source = self.inputs.config.oct.layer_source
+        source = self.inputs.config.oct.measured_layers
         place = f", aligned to {self.inputs.reference}" if alignment else ""
         note = self.inputs.note
         if self.inputs.baseline and alignment is None:

@@ -81,6 +81,8 @@ class DatasetIndex:
         Images, sorted by path.
     lesion_masks : dict of (str, str) to tuple of str
         Lesion masks from elsewhere by subject and session, sorted paths.
+    layer_files : frozenset of str
+        Retinal layers from elsewhere, paths.
     findings : tuple of Finding
         What is unknown, duplicate or contradictory.
     """
@@ -88,18 +90,19 @@ class DatasetIndex:
     sessions: dict[str, tuple[str, ...]]
     files: tuple[ImageFile, ...]
     lesion_masks: dict[tuple[str, str], tuple[str, ...]]
+    layer_files: frozenset[str]
     findings: tuple[Finding, ...]
 
 
-def index_dataset(bids: Path, masks: str = "") -> DatasetIndex:
+def index_dataset(bids: Path, masks: str = "", layers: str = "") -> DatasetIndex:
     """Index a dataset by its folder and file names; no file is opened.
 
     Parameters
     ----------
     bids : Path
         The dataset.
-    masks : str
-        Folder below ``derivatives`` with lesion masks; empty for none.
+    masks, layers : str
+        Folders below ``derivatives`` with lesion masks and retinal layers; empty for none.
 
     Raises
     ------
@@ -112,6 +115,7 @@ def index_dataset(bids: Path, masks: str = "") -> DatasetIndex:
     sessions: dict[str, tuple[str, ...]] = {}
     files: list[ImageFile] = []
     lesion_masks: dict[tuple[str, str], tuple[str, ...]] = {}
+    layer_files: set[str] = set()
     for subject in _labelled_folders(bids, "sub", PurePosixPath(), findings):
         folder = PurePosixPath(f"sub-{subject}")
         labels = _labelled_folders(bids, "ses", folder, findings)
@@ -122,6 +126,8 @@ def index_dataset(bids: Path, masks: str = "") -> DatasetIndex:
             files += _oct_files(bids, subject, session)
             if masks and (found := _lesion_masks(bids, masks, subject, session)):
                 lesion_masks[subject, session] = found
+            if layers:
+                layer_files |= _layer_files(bids, layers, subject, session)
     if any("/oct/" in file.path for file in files):
         findings += _unhidden_oct(bids)
     if not sessions:
@@ -129,7 +135,9 @@ def index_dataset(bids: Path, masks: str = "") -> DatasetIndex:
         raise InputError("has no participant", remedy, file=bids.name)
     files = sorted(_mark_duplicates(files), key=lambda file: file.path)
     findings += [_finding(file) for file in files if file.problem]
-    return DatasetIndex(sessions, tuple(files), lesion_masks, tuple(findings))
+    return DatasetIndex(
+        sessions, tuple(files), lesion_masks, frozenset(layer_files), tuple(findings)
+    )
 
 
 def _finding(file: ImageFile) -> Finding:
@@ -253,6 +261,20 @@ def _lesion_masks(bids: Path, masks: str, subject: str, session: str) -> tuple[s
     return tuple(
         f"{folder}/{entry.name}" for entry in _entries(bids / folder) if is_lesion_mask(entry.name)
     )
+
+
+def layers_from_elsewhere(layers: str, stem: str) -> str:
+    """Return where the layers of a scan lie in a folder of derivatives.
+
+    >>> layers_from_elsewhere("manual", "sub-01/ses-M00/oct/sub-01_ses-M00_eye-OD_acq-ring")
+    'derivatives/manual/sub-01/ses-M00/oct/sub-01_ses-M00_eye-OD_acq-ring_desc-layers.npz'
+    """
+    return f"derivatives/{layers}/{stem}_desc-layers.npz"
+
+
+def _layer_files(bids: Path, layers: str, subject: str, session: str) -> set[str]:
+    folder = f"derivatives/{layers}/sub-{subject}/ses-{session}/oct"
+    return {f"{folder}/{entry.name}" for entry in _entries(bids / folder)}
 
 
 def _oct_problem(eye: str, scan: str, suffix: str, extension: str) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from smartms_img.errors import InputError
 from smartms_img.io.atomic import atomic_path
 from smartms_img.io.oct_model import Fundus, OctScan
 
@@ -27,6 +29,40 @@ def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """Read what :func:`save_arrays` wrote."""
     with np.load(path, allow_pickle=False) as content:
         return {name: content[name] for name in content.files}
+
+
+def read_outside_layers(
+    path: Path, shape: tuple[int, int], names: Sequence[str]
+) -> dict[str, NDArray[np.float64]]:
+    """Read boundaries that a reader or another program has found.
+
+    Parameters
+    ----------
+    path : Path
+        ``.npz`` with an array for each boundary: rows in px, NaN where unknown.
+    shape : tuple of int
+        Number of B-scans and of A-scans.
+    names : sequence of str
+        Boundaries that there are.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, names an unknown boundary, or does not fit the scan.
+    """
+    remedy = "Write arrays as in our own desc-layers.npz"
+    try:
+        arrays = load_arrays(path)
+    except (OSError, ValueError, BadZipFile, EOFError) as error:
+        raise InputError("cannot be read", remedy, file=path.name) from error
+    if not arrays or arrays.keys() - set(names):
+        what = sorted(arrays.keys() - set(names))[0] if arrays else "nothing"
+        raise InputError(f"holds {what}, not {', '.join(names)}", remedy, file=path.name)
+    for name, curve in arrays.items():
+        if curve.shape != shape or not np.issubdtype(curve.dtype, np.number):
+            problem = f"{name} has shape {curve.shape}, the scan has {shape}"
+            raise InputError(problem, remedy, file=path.name)
+    return {name: arrays[name].astype(np.float64) for name in names if name in arrays}
 
 
 def layers_document(

@@ -92,12 +92,15 @@ def statistical_analysis(config: StudyConfig) -> Block:
 
 
 def _segmentation(scans: Sequence[ScanRecord], config: OctConfig) -> Block:
-    by_smartms = config.layer_source == "smartms"
+    source = config.measured_layers
+    by_smartms = source == "smartms"
+    methods = {
+        "smartms": "automatic, every boundary on every B-scan",
+        "device": "layers in the files of the device, by the software of point 2",
+    }
     return {
-        "layers_of": config.layer_source,
-        "method": "automatic, every boundary on every B-scan"
-        if by_smartms
-        else "layers in the files of the device, by the software of point 2",
+        "layers_of": source,
+        "method": methods.get(source, INVESTIGATORS),
         "smartms_version": tally(scan.smartms_version or NOT_STATED for scan in scans),
         "method_version": tally(
             version for scan in scans for version in scan.method_versions or (NOT_STATED,)

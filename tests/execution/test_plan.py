@@ -7,6 +7,9 @@ from smartms_img.config import StudyConfig
 from smartms_img.execution.plan_file import read_plan, row_hash, write_plan
 from smartms_img.execution.survey import Survey, survey
 from smartms_img.execution.units import Unit
+from smartms_img.io.bids import layers_from_elsewhere
+from smartms_img.io.layout import eye_stem
+from smartms_img.naming import Eye, OctScanKind
 
 
 def plan_of(bids: Path) -> dict[str, Unit]:
@@ -163,3 +166,18 @@ def test_row_hash_follows_the_content(tmp_path: Path) -> None:
     unit = plan_of(make_dataset(tmp_path / "bids", s01={}))["sub-01_ses-M00_mri"]
     assert row_hash(unit) == row_hash(replace(unit))
     assert row_hash(unit) != row_hash(replace(unit, inputs=("other.nii.gz",)))
+
+
+def test_layers_from_elsewhere_are_inputs(tmp_path: Path) -> None:
+    """At M06 there are none: ours must not stand in for theirs."""
+    bids = make_dataset(tmp_path / "bids", s01={})
+    theirs = layers_from_elsewhere("manual", eye_stem("01", "M00", Eye.OD, OctScanKind.RING))
+    (bids / theirs).parent.mkdir(parents=True)
+    (bids / theirs).touch()
+    config = fake_config()
+    config = config.model_copy(update={"oct": config.oct.model_copy(update={"layers": "manual"})})
+    plan = {unit.id: unit for unit in survey(bids, config).units}
+    first = plan["sub-01_ses-M00_eye-OD_acq-ring"]
+    assert first.inputs == (theirs, "sub-01/ses-M00/oct/sub-01_ses-M00_eye-OD_acq-ring_oct.vol")
+    follow = plan["sub-01_ses-M06_eye-OD_acq-ring"]
+    assert (follow.status, follow.reason) == ("blocked", "no layers of manual")

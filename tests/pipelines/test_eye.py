@@ -15,6 +15,7 @@ from smartms_img.execution.units import Unit, UnitContext
 from smartms_img.execution.worker import UnitError
 from smartms_img.io.layout import eye_stem, measures_file, qc_file, subject_stem
 from smartms_img.io.measures import read_measures, read_qc
+from smartms_img.io.oct_layers import save_arrays
 from smartms_img.naming import Eye, OctScanKind, QcStatus, UnitKind, eye_unit, subject_unit
 from smartms_img.phantoms.oct import macula_phantom, ring_phantom, thinner, write_oct_phantom
 
@@ -138,6 +139,28 @@ def test_repeated_run_gives_the_same_bytes(study, tmp_path):
     for path in written:
         first = context.out / path.relative_to(again.staging)
         assert path.read_bytes() == first.read_bytes(), path.name
+
+
+def test_layers_of_a_reader_are_measured(study, tmp_path):
+    context, units = study
+    unit, theirs = units[0], "derivatives/manual/layers_desc-layers.npz"
+    with np.load(
+        context.out / f"{eye_stem('01', 'M00', unit.eye, unit.scan)}_desc-layers.npz"
+    ) as f:
+        layers = {"ILM": f["ILM"], "RNFL_GCL": f["ILM"] + 25.0}
+    save_arrays(context.bids / theirs, layers)
+    oct_config = context.config.oct.model_copy(update={"layers": "manual"})
+    config = context.config.model_copy(update={"oct": oct_config})
+    staged = replace(context, staging=tmp_path / "staging", config=config)
+    run(init_eye_wf(replace(unit, inputs=(*unit.inputs, theirs)), staged), tmp_path / "work")
+    file = staged.staging / measures_file(eye_stem("01", "M00", unit.eye, unit.scan))
+    found = {(m.PARAMCD, m.LOC): m for m in read_measures(file)}
+    assert found["RNFL", "G"].value == pytest.approx(25 * 3.87, abs=0.01)
+    assert found["RNFL", "G"].method.startswith("manual layers")
+    assert theirs in found["RNFL", "G"].source
+    save_arrays(context.bids / theirs, {"ILM": layers["ILM"][:, :-1]})
+    with pytest.raises(UnitError, match=r"ILM has shape \(1, 511\), the scan has \(1, 512\)"):
+        run(init_eye_wf(replace(unit, inputs=(*unit.inputs, theirs)), staged), tmp_path / "again")
 
 
 @pytest.mark.parametrize(
