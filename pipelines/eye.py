@@ -15,9 +15,9 @@ from smartms_img.naming import eye_unit
 def init_eye_wf(unit: Unit, context: UnitContext, *, name: str = "eye_wf") -> Workflow:
     """Build the workflow of one OCT scan.
 
-    The nine retinal boundaries are found by dynamic programming; thickness is measured in the
-    Spectralis sectors of a ring or the ETDRS grid of a macula. A follow-up is aligned with the
-    baseline scan of the same eye and measured at the same place.
+    The nine retinal boundaries are found by gradients and a net, joined by dynamic programming;
+    thickness is measured in the Spectralis sectors of a ring or the ETDRS grid of a macula. A
+    follow-up is aligned with the baseline scan of the same eye and measured at the same place.
 
     Parameters
     ----------

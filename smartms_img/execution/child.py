@@ -72,6 +72,8 @@ def thread_environment(seed: int) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "MPLBACKEND": "Agg",
         "NO_ET": "1",
+        # nipype names its crash files, which the log repeats, after the account.
+        "LOGNAME": "smartms",
         "NIPYPE_NO_ET": "1",
     }
 

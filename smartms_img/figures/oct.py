@@ -29,7 +29,8 @@ COLOURS = {
     "BM": "#3c5cff",
 }
 SIDES = {"S": (0.0, 1.0), "N": (1.0, 0.0), "I": (0.0, -1.0), "T": (-1.0, 0.0)}
-CURVES = ("#c26a00", "#1f5fbf", "#8a8a8a")
+CURVES = {"device": "#c26a00", "smartms": "#1f5fbf"}
+BASELINE_COLOUR = "#8a8a8a"
 CHANGE_UM = 20.0
 DPI = 100
 MARGIN_PX = 25
@@ -94,8 +95,8 @@ def tsnit_curve(
     figure = Figure(figsize=(9, 3.6), dpi=DPI, layout="constrained")
     axes = figure.subplots()
     top = 1.0
-    for (name, (angles, profile)), colour in zip(profiles.items(), CURVES, strict=False):
-        order = np.argsort(angles)
+    for name, (angles, profile) in profiles.items():
+        order, colour = np.argsort(angles), CURVES.get(name, BASELINE_COLOUR)
         axes.plot(angles[order], profile[order], label=name, color=colour, linewidth=1.2)
         if np.isfinite(profile).any():
             top = max(top, float(np.nanmax(profile)))

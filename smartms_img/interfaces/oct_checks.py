@@ -32,6 +32,10 @@ from smartms_img.oct.scan import scan_spacing
 LEAST_RING_RATIO = 0.8
 LEAST_MACULA_RATIO = 1.0
 LEAST_SIMILARITY = 0.3
+# A ring and its mirror image reach 0.54; the same eye again reaches 0.98.
+LEAST_RING_SIMILARITY = 0.75
+# The circle of 12 degrees is 3.5 mm wide in the usual eye.
+LEAST_DIAMETER_MM, MOST_DIAMETER_MM = 3.0, 4.2
 WHY = {
     "signal_db": "signal is weak",
     "frames": "too few frames were averaged",
@@ -44,6 +48,8 @@ WHY = {
     "laterality": "the scan looks like the other eye",
     "ring_start": "the ring does not start temporal for the stated eye",
     "alignment_shift_um": "the follow-up lies at another place than the baseline",
+    "ring_diameter_mm": "the ring is not the circle of 3.5 mm",
+    "same_device": "the follow-up was made by another device than the baseline",
     "alignment_similarity": "the follow-up does not look like the baseline's eye",
 }
 
@@ -63,7 +69,7 @@ def oct_checks(
         *_picture(scan, layers, limits),
         *(_ring(scan, layers, limits) if scan.pattern is ScanPattern.RING else []),
         *(_macula(scan, layers, place, limits) if place else []),
-        *(_aligned(alignment, method) if alignment else []),
+        *(_aligned(scan, alignment, method) if alignment else []),
     ]
     return [_explained(metric) for metric in metrics]
 
@@ -108,8 +114,17 @@ def _ring(scan: OctScan, layers: LayerBoundaries, limits: OctQcConfig) -> list[Q
     if rnfl is not None:
         ratio = ring_laterality_ratio(rnfl[0])
         metrics.append(check("laterality", ratio, at_least=LEAST_RING_RATIO))
+    if scan.ring_diameter_mm is not None:
+        diameter = scan.ring_diameter_mm
+        inside = LEAST_DIAMETER_MM <= diameter <= MOST_DIAMETER_MM
+        status = QcStatus.PASS if inside else QcStatus.FAIL
+        threshold = f"{LEAST_DIAMETER_MM:g} to {MOST_DIAMETER_MM:g}"
+        metrics.append(QcMetric("ring_diameter_mm", diameter, threshold, status, ""))
     offset = None
-    if scan.positions_mm is not None:
+    if scan.positions_mm is None:
+        reason = "the file does not tell where the ring starts: the eye is taken as stated"
+        metrics.append(QcMetric("ring_start", None, ">= 1", QcStatus.NOTRUN, reason))
+    else:
         starts = float(ring_starts_temporal(scan.positions_mm, scan.laterality))
         metrics.append(check("ring_start", starts, at_least=1))
         if scan.fundus is not None:
@@ -143,9 +158,14 @@ def _centration(offset: float | None, limits: OctQcConfig, unknown: str) -> QcMe
     return check("centration_um", offset, at_most=limits.max_centration_um)
 
 
-def _aligned(alignment: Alignment, method: OctConfig) -> list[QcMetric]:
+def _aligned(scan: OctScan, alignment: Alignment, method: OctConfig) -> list[QcMetric]:
     limit = method.max_alignment_shift_um
-    metrics = [check("alignment_similarity", alignment.similarity, at_least=LEAST_SIMILARITY)]
+    ring = scan.pattern is ScanPattern.RING
+    least = LEAST_RING_SIMILARITY if ring else LEAST_SIMILARITY
+    metrics = [
+        check("alignment_similarity", alignment.similarity, at_least=least),
+        check("same_device", float(alignment.same_device), at_least=1),
+    ]
     if alignment.shift_um is None:
         reason = "no fundus picture at both visits"
         unknown = QcMetric("alignment_shift_um", None, f"<= {limit:g}", QcStatus.NOTRUN, reason)

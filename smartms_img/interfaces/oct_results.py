@@ -102,7 +102,10 @@ def thickness_file(stem: Path) -> Path:
 
 def save_landmarks(path: Path, marks: Landmarks) -> None:
     """Write what a later scan of the same eye is aligned with."""
-    arrays: dict[str, NDArray[Any]] = {"from_fundus": np.array(marks.from_fundus)}
+    arrays: dict[str, NDArray[Any]] = {
+        "from_fundus": np.array(marks.from_fundus),
+        "device": np.array(marks.device),
+    }
     for name in ("picture", "profile"):
         array = getattr(marks, name)
         if array is not None:
@@ -127,6 +130,7 @@ def load_landmarks(path: Path) -> Landmarks:
         profile=arrays.get("profile"),
         centre_mm=points["centre_mm"],
         fovea_mm=points.get("fovea_mm"),
+        device=str(arrays["device"]),
     )
 
 

@@ -27,6 +27,7 @@ READERS: dict[str, Callable[[Path], OctScan]] = {
     **dict.fromkeys((*PICTURES, *NIFTI), read_picture),
 }
 FORMATS = tuple(READERS)
+BELIEVABLE_UM = {"axial_um": (0.5, 20.0), "ascan_um": (1.0, 2000.0), "bscan_um": (1.0, 5000.0)}
 
 
 def read_oct(path: Path) -> OctScan:
@@ -47,10 +48,20 @@ def read_oct(path: Path) -> OctScan:
     if not path.exists():
         raise InputError("does not exist", "Check the path", file=path.name)
     if path.is_dir():
-        return read_picture(path)
+        return _believable(read_picture(path), path.name)
     for suffix, read in READERS.items():
         if path.name.lower().endswith(suffix):
-            return read(path)
+            return _believable(read(path), path.name)
     unknown = "".join(path.suffixes[-1:]) or "no suffix"
     remedy = f"Give one of {', '.join(FORMATS)}, or a folder of pictures"
     raise InputError(f"format '{unknown}' is not read", remedy, file=path.name)
+
+
+def _believable(scan: OctScan, file: str) -> OctScan:
+    """Refuse sizes that no device makes: a slip of units would take hours and mean nothing."""
+    for name, (least, most) in BELIEVABLE_UM.items():
+        value = getattr(scan, name)
+        if value is not None and not least <= value <= most:
+            problem = f"has {name} {value:g}"
+            raise InputError(problem, f"It lies between {least:g} and {most:g} um", file=file)
+    return scan

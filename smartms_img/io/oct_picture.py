@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+import zlib
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
+from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 
@@ -18,12 +21,17 @@ from smartms_img.naming import Eye
 PICTURES = (".png", ".tif", ".tiff")
 NIFTI = (".nii", ".nii.gz")
 RAW_CUBE = ".img"
+POSITIVE = ("axial_um", "ascan_um", "bscan_um", "ring_diameter_mm", "frames", "quality_db")
+LARGEST = 1e9
 REQUIRED = ("pattern", "laterality", "axial_um", "ascan_um")
 RING_TOLERANCE = 0.02
 
 
 def read_picture(path: Path) -> OctScan:
-    """Read a picture or a folder of pictures; a folder is a volume in name order.
+    """Read a picture or a folder of pictures.
+
+    A folder is a volume in the order of the numbers at the end of the names, or else of the names;
+    a number that is left out is a B-scan that is missing, and stays empty.
 
     Raises
     ------
@@ -100,14 +108,22 @@ def read_sidecar(path: Path) -> dict[str, Any]:
         raise InputError(f"sidecar lacks {', '.join(missing)}", remedy, file=file.name)
     for key, choices in (("pattern", list(ScanPattern)), ("laterality", list(Eye))):
         if content[key] not in choices:
-            problem = f"sidecar has {key} {content[key]!r}"
+            problem = f"sidecar has {key} {content[key]!r:.40}"
             raise InputError(problem, f"Write one of {', '.join(choices)}", file=file.name)
-    for key in ("axial_um", "ascan_um", "bscan_um", "ring_diameter_mm"):
+    for key in POSITIVE:
         value = content.get(key)
-        if value is not None and not (isinstance(value, int | float) and value > 0):
-            problem = f"sidecar has {key} {value!r}"
+        if (value is not None or key in REQUIRED) and not _is_positive(value):
+            problem = f"sidecar has {key} {value!r:.40}"
             raise InputError(problem, "Write a positive number", file=file.name)
+    for key in ("device", "software"):
+        if not isinstance(content.get(key, ""), str):
+            raise InputError(f"sidecar has a {key} that is no text", remedy, file=file.name)
     return content
+
+
+def _is_positive(value: object) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and 0 < value < LARGEST  # type: ignore[operator]
 
 
 def _number(sidecar: dict[str, Any], key: str) -> float | None:
@@ -131,10 +147,25 @@ def _ring_diameter(
 def _pixels(path: Path) -> list[NDArray[Any]]:
     if not path.is_dir():
         return _frames(path)
-    pages = sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURES)
+    entries = (p for p in path.iterdir() if not p.name.startswith("."))
+    pages = sorted(p for p in entries if p.suffix.lower() in PICTURES)
     if not pages:
         raise InputError("folder holds no PNG or TIFF", "Add the B-scans", file=path.name)
-    return [frame for page in pages for frame in _frames(page)]
+    numbers = [re.search(r"(\d+)$", page.stem) for page in pages]
+    if len(pages) == 1 or not all(numbers):
+        return [frame for page in pages for frame in _frames(page)]
+    return _numbered(path, {int(n[0]): page for n, page in zip(numbers, pages, strict=True) if n})
+
+
+def _numbered(folder: Path, pages: dict[int, Path]) -> list[NDArray[Any]]:
+    """Return B-scans by number; one that is missing between others is empty."""
+    first, last = min(pages), max(pages)
+    if last - first + 1 > 2 * len(pages):
+        problem = f"folder holds {len(pages)} B-scans numbered from {first} to {last}"
+        raise InputError(problem, "Number them one by one", file=folder.name)
+    frames = {number: _frames(page)[0] for number, page in pages.items()}
+    empty = np.zeros_like(frames[first])
+    return [frames.get(number, empty) for number in range(first, last + 1)]
 
 
 def grey_picture(path: Path) -> NDArray[Any]:
@@ -153,8 +184,19 @@ def _frames(path: Path) -> list[NDArray[Any]]:
     if path.name.lower().endswith(NIFTI):
         try:
             volume = np.asarray(nib.nifti1.load(path).dataobj)
-        except (OSError, ValueError, EOFError, nib.filebasedimages.ImageFileError):
+        except (
+            OSError,
+            ValueError,
+            EOFError,
+            MemoryError,
+            zlib.error,
+            nib.filebasedimages.ImageFileError,
+            nib.spatialimages.HeaderDataError,
+            WrapStructError,
+        ):
             raise InputError("is no readable NIfTI", remedy, file=path.name) from None
+        if not np.issubdtype(volume.dtype, np.number) or np.iscomplexobj(volume):
+            raise InputError("holds no grey values", remedy, file=path.name)
         if volume.ndim == 2:
             volume = volume[..., None]
         if volume.ndim != 3:
@@ -175,6 +217,8 @@ def _grey(frame: Image.Image) -> NDArray[Any]:
 def _scaled(frames: list[NDArray[Any]], file: str) -> NDArray[np.float32]:
     if len({frame.shape for frame in frames}) != 1:
         raise InputError("B-scans differ in size", "Keep one size", file=file)
+    if len({frame.dtype for frame in frames}) != 1:
+        raise InputError("B-scans differ in depth (8 and 16 bit)", "Keep one", file=file)
     stack = np.stack(frames)
     if np.issubdtype(stack.dtype, np.integer):
         top = 255.0 if stack.max() <= 255 else 65535.0
@@ -191,5 +235,11 @@ def _fundus(path: Path, sidecar: dict[str, Any]) -> Fundus | None:
     entry = sidecar.get("fundus")
     if not isinstance(entry, dict) or not {"file", "row_mm", "column_mm"} <= entry.keys():
         return None
-    image = _frames(path.with_name(Path(str(entry["file"])).name))[0]
+    file = path.with_name(Path(str(entry["file"])).name)
+    if not file.is_file():
+        raise InputError("fundus picture does not exist", "Correct the sidecar", file=file.name)
+    if not (_is_positive(entry["row_mm"]) and _is_positive(entry["column_mm"])):
+        remedy = "Write positive numbers"
+        raise InputError("sidecar has no size of the fundus pixels", remedy, file=path.name)
+    image = np.round(_scaled(_frames(file)[:1], file.name)[0] * 255)
     return Fundus(image.astype(np.uint8), (float(entry["row_mm"]), float(entry["column_mm"])))

@@ -38,6 +38,8 @@ class Landmarks:
         Centre of the scan.
     fovea_mm : tuple of float, or None
         Fovea of a volume, in the coordinates of its grid.
+    device : str
+        Name of the device; empty where unknown.
     """
 
     picture: NDArray[np.float32] | None
@@ -46,6 +48,7 @@ class Landmarks:
     profile: NDArray[np.float32] | None
     centre_mm: Point
     fovea_mm: Point | None
+    device: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,8 @@ class Alignment:
         Correlation of both after alignment, -1..1.
     onto_baseline : ndarray, shape (2, 3), or None
         Matrix that carries points (mm) of the follow-up's grid onto the baseline's; volumes only.
+    same_device : bool
+        False where both visits name their devices, and these differ.
     """
 
     method: str
@@ -72,6 +77,7 @@ class Alignment:
     rotation_deg: float
     similarity: float
     onto_baseline: NDArray[np.float64] | None = None
+    same_device: bool = True
 
 
 def landmarks(scan: OctScan, rows: Rows, place: MaculaPlace | None) -> Landmarks:
@@ -93,6 +99,7 @@ def landmarks(scan: OctScan, rows: Rows, place: MaculaPlace | None) -> Landmarks
         profile=ring_profile(scan.bscans[0], rows["BM"][0], scan.axial_um) if ring else None,
         centre_mm=centre,
         fovea_mm=place.fovea_mm if place else None,
+        device=scan.device,
     )
 
 
@@ -103,6 +110,8 @@ def align(baseline: Landmarks, follow: Landmarks, laterality: Eye) -> Alignment 
     volume is moved and turned by the fundus pictures, or else by the en-face pictures of both
     volumes.
     """
+    devices = {baseline.device, follow.device} - {""}
+    same = len(devices) < 2
     motion, shift_um = None, None
     if (
         baseline.picture is not None
@@ -115,7 +124,7 @@ def align(baseline: Landmarks, follow: Landmarks, laterality: Eye) -> Alignment 
     if baseline.profile is not None and follow.profile is not None:
         rotation, similarity = ring_rotation(baseline.profile, follow.profile)
         method = "fundus and B-scan" if motion else "B-scan"
-        return Alignment(method, shift_um, rotation, similarity)
+        return Alignment(method, shift_um, rotation, similarity, same_device=same)
     if motion is None:
         return None
     method = "fundus" if baseline.from_fundus else "en-face picture"
@@ -124,7 +133,7 @@ def align(baseline: Landmarks, follow: Landmarks, laterality: Eye) -> Alignment 
     matrix, offset = _onto_baseline(motion, baseline, follow)
     onto = np.column_stack([flip @ matrix @ flip, flip @ offset])
     rotation = float(np.degrees(np.arctan2(onto[0, 1], onto[0, 0])))
-    return Alignment(method, shift_um, rotation, motion.similarity, onto)
+    return Alignment(method, shift_um, rotation, motion.similarity, onto, same)
 
 
 def measuring_place(

@@ -92,6 +92,12 @@ def test_dark_part(phantom):
     assert "dark" in failures(as_scan(phantom, bscans=phantom.bscans * light))["illumination"]
 
 
+def test_part_of_a_ring(phantom):
+    half = np.ascontiguousarray(phantom.bscans[:, :, :192])
+    scan = as_scan(phantom, bscans=half, ring_diameter_mm=1.75)
+    assert "circle of 3.5 mm" in failures(scan)["ring_diameter_mm"]
+
+
 def shuffled(bscans):
     return np.random.default_rng(0).permutation(bscans.ravel()).reshape(bscans.shape)
 

@@ -41,6 +41,34 @@ def test_folder_is_a_volume_in_name_order(tmp_path):
     assert np.diff(scan.bscans[:, 5, 5]).tolist() == pytest.approx([1 / 255, 1 / 255])
 
 
+def test_numbers_count_and_a_gap_is_an_empty_bscan(tmp_path):
+    folder = tmp_path / "scan"
+    folder.mkdir()
+    for k in (1, 2, 9, 10, 12):
+        Image.fromarray(PICTURE + k).save(folder / f"b{k}.png")
+    put(tmp_path, SIDECAR | {"pattern": "volume", "bscan_um": 100})
+    with pytest.raises(InputError, match="5 B-scans numbered from 1 to 12"):
+        read_oct(folder)
+    for k in range(3, 9):
+        Image.fromarray(PICTURE + k).save(folder / f"b{k}.png")
+    (folder / "._b1.png").write_text("of another system")
+    scan = read_oct(folder)
+    grey = int(PICTURE[5, 5])
+    steps = (scan.bscans[:, 5, 5] * 255).round() - grey
+    assert steps.tolist() == [*range(1, 11), -grey, 12]
+    Image.fromarray((PICTURE + 1).astype(np.uint16)).save(folder / "b11.png")
+    with pytest.raises(InputError, match="differ in depth"):
+        read_oct(folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"\xff" * 400, bytes(400), b"\x5c\x01" * 300])
+def test_what_is_no_nifti_is_refused(tmp_path, content):
+    (tmp_path / "scan.nii").write_bytes(content)
+    put(tmp_path, SIDECAR)
+    with pytest.raises(InputError, match="is no readable NIfTI"):
+        read_oct(tmp_path / "scan.nii")
+
+
 def test_tiff_pages_and_nifti_give_the_same_volume(tmp_path):
     pages = [Image.fromarray(PICTURE + k) for k in range(3)]
     pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
@@ -56,9 +84,9 @@ def test_tiff_pages_and_nifti_give_the_same_volume(tmp_path):
 
 def test_ring_diameter_must_fit_the_circle(tmp_path):
     Image.fromarray(PICTURE).save(tmp_path / "scan.png")
-    ring = SIDECAR | {"pattern": "ring", "ascan_um": 1000.0 * np.pi}
+    ring = SIDECAR | {"pattern": "ring", "ascan_um": 500.0 * np.pi}
     put(tmp_path, ring)
-    assert read_oct(tmp_path / "scan.png").ring_diameter_mm == pytest.approx(6.0)
+    assert read_oct(tmp_path / "scan.png").ring_diameter_mm == pytest.approx(3.0)
     put(tmp_path, ring | {"ring_diameter_mm": 3.5})
     with pytest.raises(InputError, match="contradicts"):
         read_oct(tmp_path / "scan.png")
@@ -71,6 +99,15 @@ def test_ring_diameter_must_fit_the_circle(tmp_path):
         ({"laterality": "left"}, "laterality 'left'"),
         ({"axial_um": -1}, "axial_um -1"),
         ({"ascan_um": "wide"}, "ascan_um 'wide'"),
+        ({"axial_um": None}, "axial_um None"),
+        ({"axial_um": True}, "axial_um True"),
+        ({"axial_um": 10**400}, "axial_um 1000"),
+        ({"axial_um": float("inf")}, "axial_um inf"),
+        ({"frames": "x"}, "frames 'x'"),
+        ({"quality_db": [3]}, "quality_db "),
+        ({"device": {}}, "device that is no text"),
+        ({"axial_um": 0.00387}, "axial_um 0.00387. It lies between 0.5 and 20 um"),
+        ({"ascan_um": 0.0147}, "ascan_um 0.0147. It lies between 1 and 2000 um"),
     ],
 )
 def test_wrong_sidecar_entry(tmp_path, change, part):

@@ -1,9 +1,12 @@
 """Follow-up alignment: known shifts and rotations are recovered and undone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.ndimage import affine_transform, gaussian_filter
 
+from smartms_img.interfaces.oct_checks import LEAST_RING_SIMILARITY
 from smartms_img.io.oct_model import Fundus, OctScan, ScanPattern
 from smartms_img.naming import Eye
 from smartms_img.oct.align import enface_motion, ring_rotation
@@ -42,6 +45,12 @@ def test_enface_motion_has_the_sign_of_the_content(degrees):
 
 def test_pictures_of_other_eyes_do_not_match():
     assert enface_motion(texture((150, 180)), texture((150, 180), 9), 0.04).similarity < 0.3
+
+
+@pytest.fixture(scope="module")
+def ring_marks():
+    phantoms = ring_phantom(seed=1), ring_phantom(seed=2, rotation_deg=2.0)
+    return [landmarks(phantom_scan(p), p.boundaries, None) for p in phantoms]
 
 
 def test_ring_rotation_is_recovered_and_undone():
@@ -107,6 +116,15 @@ def test_fundus_position_tells_the_shift():
     alignment = align(*(landmarks(scan, rows, None) for scan in scans), Eye.OD)
     assert alignment is not None
     assert alignment.shift_um == pytest.approx(200, abs=5)
+
+
+def test_another_device_is_told(ring_marks):
+    first, second = ring_marks
+    same = align(first, second, Eye.OD)
+    assert same.similarity > LEAST_RING_SIMILARITY
+    assert same.same_device
+    named = replace(first, device="A"), replace(second, device="B")
+    assert not align(*named, Eye.OD).same_device
 
 
 def test_nothing_in_common_is_no_alignment():
