@@ -143,8 +143,8 @@ def joint_lesions(
         Lesions that differ only where the signal changed.
     """
     spacing = (voxel_mm, voxel_mm, voxel_mm)
-    gained = drop_small(_appeared(earlier, later, change_z, rule), spacing, rule.min_volume_mm3)
-    lost = drop_small(_appeared(later, earlier, -change_z, rule), spacing, rule.min_volume_mm3)
+    gained = _appeared(earlier, later, change_z, voxel_mm, rule)
+    lost = _appeared(later, earlier, -change_z, voxel_mm, rule)
     likely = 0.5 * (earlier.probability + later.probability) >= 0.5
     pooled = (earlier.lesions & later.lesions) | ((earlier.lesions | later.lesions) & likely)
     pooled = drop_small(pooled | gained | lost, spacing, rule.min_volume_mm3) & pooled
@@ -175,18 +175,22 @@ def _without_halo(here: Mask, there: Mask, visits: tuple[Visit, Visit], appeared
     return here & ~((own == 0) & unlikely & (new > 0) & (new >= _NEW_SHARE * size))[lesion]
 
 
-def _appeared(before: Visit, after: Visit, rise: Array, rule: ChangeRule) -> Mask:
+def _appeared(before: Visit, after: Visit, rise: Array, voxel_mm: float, rule: ChangeRule) -> Mask:
     """Return lesion of one visit and not of the other, where the signal rose; with its rim.
 
-    Of a small lesion the segmentation may know no more than a voxel: where the signal rose twice
-    as much as it has to, the lesion reaches two voxels further.
+    A weak probability suffices where the signal rose twice as much as it has to. Of a small lesion
+    the segmentation may know no more than a voxel: there the lesion reaches as far, but no more
+    than two voxels, as the signal rose by half of what it did at the peak.
     """
-    here = after.lesions | (after.probability >= rule.weak_probability)
+    weak = (after.probability >= rule.weak_probability) & (rise > 2 * rule.signal_z)
+    here = after.lesions | (after.probability >= 0.5) | weak
     # A lesion that one visit just shows, and the other just does not, is likely at both.
     unlikely = before.probability <= _LIKELIER * after.probability
     core = here & unlikely & ~before.lesions & (rise > rule.signal_z)
-    strong = ~before.lesions & (rise > 2 * rule.signal_z)
+    peak = ndimage.maximum_filter(np.where(core, rise, 0), size=5)
+    strong = ~before.lesions & (rise > 2 * rule.signal_z) & (rise >= 0.5 * peak)
     core = ndimage.binary_dilation(core, CONNECTIVITY_26, iterations=2, mask=core | strong)
+    core = drop_small(core, (voxel_mm, voxel_mm, voxel_mm), rule.min_volume_mm3)
     rim = ndimage.binary_dilation(core, CONNECTIVITY_26) & after.lesions & ~before.lesions
     return np.asarray(core | (rim & (rise > 0)))
 
