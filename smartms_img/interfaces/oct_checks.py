@@ -115,11 +115,14 @@ def _ring(scan: OctScan, layers: LayerBoundaries, limits: OctQcConfig) -> list[Q
         ratio = ring_laterality_ratio(rnfl[0])
         metrics.append(check("laterality", ratio, at_least=LEAST_RING_RATIO))
     if scan.ring_diameter_mm is not None:
-        diameter = scan.ring_diameter_mm
-        inside = LEAST_DIAMETER_MM <= diameter <= MOST_DIAMETER_MM
-        status = QcStatus.PASS if inside else QcStatus.FAIL
-        threshold = f"{LEAST_DIAMETER_MM:g} to {MOST_DIAMETER_MM:g}"
-        metrics.append(QcMetric("ring_diameter_mm", diameter, threshold, status, ""))
+        metrics.append(
+            check(
+                "ring_diameter_mm",
+                scan.ring_diameter_mm,
+                at_least=LEAST_DIAMETER_MM,
+                at_most=MOST_DIAMETER_MM,
+            )
+        )
     offset = None
     if scan.positions_mm is None:
         reason = "the file does not tell where the ring starts: the eye is taken as stated"

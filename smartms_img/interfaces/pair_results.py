@@ -10,7 +10,7 @@ from nipype.interfaces.base import BaseInterfaceInputSpec, TraitedSpec, isdefine
 from smartms_img.config import MriQcConfig
 from smartms_img.interfaces.arrays import get, get_arrays, get_mask
 from smartms_img.interfaces.base import SimpleInterface
-from smartms_img.interfaces.results import Store, StoreInputSpec, as_measures
+from smartms_img.interfaces.results import Store, StoreInputSpec, as_measures, flair_checks
 from smartms_img.io.atomic import write_text
 from smartms_img.io.layout import lesions_file, measures_file, qc_file
 from smartms_img.io.measures import Measure, QcMetric, check, write_measures, write_qc
@@ -178,18 +178,7 @@ class MeasurePair(SimpleInterface):
             for name in visits
         ]
         return [
-            check(
-                "flair_matches_t1w",
-                min(shared),
-                at_least=limits.min_contrast_information,
-                scope=_LESION_CHANGE,
-            ),
-            check(
-                "flair_coverage",
-                float(seen[inside].mean()) if inside.any() else 0.0,
-                at_least=limits.min_flair_coverage,
-                scope=_LESION_CHANGE,
-            ),
+            *flair_checks(min(shared), seen, inside, limits, _LESION_CHANGE),
             check(
                 "flair_voxel_ratio",
                 voxel_ratio(*self.inputs.flair_spacings_mm),

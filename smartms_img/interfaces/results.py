@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 from nipype.interfaces.base import BaseInterfaceInputSpec, TraitedSpec, traits
+from numpy.typing import NDArray
 
 from smartms_img.catalogue import endpoint
+from smartms_img.config import MriQcConfig
 from smartms_img.interfaces.base import SimpleInterface
 from smartms_img.io.derivatives import save_derivative, save_world_matrix
-from smartms_img.io.measures import Measure
+from smartms_img.io.measures import Measure, QcMetric, check
 from smartms_img.mri.session_measures import Value
 from smartms_img.volume import Volume
+
+Mask = NDArray[np.bool_]
 
 
 def as_measures(
@@ -45,6 +50,30 @@ def as_measures(
             source=tuple(sources),
         )
         for value in values
+    ]
+
+
+def flair_checks(
+    information: float, seen: Mask, brain: Mask, limits: MriQcConfig, scope: Sequence[str]
+) -> list[QcMetric]:
+    """Check that the FLAIR shows the head of the T1w, and all of its brain.
+
+    ``information`` is what T1w and FLAIR tell of each other; ``seen`` is where the FLAIR shows
+    anything.
+    """
+    return [
+        check(
+            "flair_matches_t1w",
+            information,
+            at_least=limits.min_contrast_information,
+            scope=scope,
+        ),
+        check(
+            "flair_coverage",
+            float(seen[brain].mean()) if brain.any() else 0.0,
+            at_least=limits.min_flair_coverage,
+            scope=scope,
+        ),
     ]
 
 

@@ -11,7 +11,7 @@ from smartms_img.config import MriQcConfig
 from smartms_img.interfaces.arrays import get, get_arrays, get_mask
 from smartms_img.interfaces.base import SimpleInterface
 from smartms_img.interfaces.lesion_files import write_lesion_rows
-from smartms_img.interfaces.results import Store, StoreInputSpec, as_measures
+from smartms_img.interfaces.results import Store, StoreInputSpec, as_measures, flair_checks
 from smartms_img.io.layout import lesions_file, measures_file, qc_file
 from smartms_img.io.measures import Measure, QcMetric, check, write_measures, write_qc
 from smartms_img.method import METHOD_VERSION
@@ -135,26 +135,13 @@ class MeasureSession(SimpleInterface):
 
     def _flair_checks(self, t1w: Volume, mask: Volume) -> list[QcMetric]:
         """Check that the FLAIR shows the head of the T1w, and all of its brain."""
-        limits: MriQcConfig = self.inputs.thresholds
         flair = get(self.inputs.flair)
         affine = np.array(self.inputs.flair_to_t1w) @ flair.affine
         on_t1w = resample(Volume(flair.data, affine), t1w)
         interior = erode(mask.data, 4.0, mask.spacing_mm)
         seen = resample(Volume(shown(flair), affine), t1w) > 0.5
-        return [
-            check(
-                "flair_matches_t1w",
-                mutual_information(t1w.data, on_t1w, interior & (on_t1w > 0)),
-                at_least=limits.min_contrast_information,
-                scope=_LESIONS,
-            ),
-            check(
-                "flair_coverage",
-                float(seen[interior].mean()) if interior.any() else 0.0,
-                at_least=limits.min_flair_coverage,
-                scope=_LESIONS,
-            ),
-        ]
+        information = mutual_information(t1w.data, on_t1w, interior & (on_t1w > 0))
+        return flair_checks(information, seen, interior, self.inputs.thresholds, _LESIONS)
 
 
 class _StoreSessionInputSpec(StoreInputSpec):

@@ -89,6 +89,12 @@ def ring_rotation(
     return float(angle[best] + part * width), float(middle)
 
 
+def turn(angle_deg: float) -> NDArray[np.float64]:
+    """Return the matrix that turns (row, column) from x towards y, and (x, y) back."""
+    cos, sin = np.cos(np.radians(angle_deg)), np.sin(np.radians(angle_deg))
+    return np.array([[cos, sin], [-sin, cos]])
+
+
 def enface_motion(
     baseline: NDArray[np.floating], follow: NDArray[np.floating], pixel_mm: float
 ) -> Motion:
@@ -115,8 +121,7 @@ def enface_motion(
         (np.array(whole.shape) - 1) / 2 - THIN * (np.array(part.shape) - 1) / 2
         for whole, part in zip((first, second), thin, strict=True)
     ]
-    cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
-    step = THIN * np.array(thin_step) + np.array([[cos, sin], [-sin, cos]]) @ off[0] - off[1]
+    step = THIN * thin_step + turn(angle) @ off[0] - off[1]
 
     def loss(values: NDArray[np.float64]) -> float:
         return -_overlap_correlation(first, second, float(values[0]), values[1:])
@@ -171,11 +176,11 @@ def _sampled(
 
     ``step`` is in pixels (row, column), from middle to middle.
     """
-    angle = np.radians(angle_deg)
+    (cos, sin), _ = turn(angle_deg)
     rows, columns = (axis - (n - 1) / 2 for axis, n in zip(np.indices(shape), shape, strict=True))
     middle = [(n - 1) / 2 for n in picture.shape]
-    row = np.cos(angle) * rows + np.sin(angle) * columns + step[0] + middle[0]
-    column = -np.sin(angle) * rows + np.cos(angle) * columns + step[1] + middle[1]
+    row = cos * rows + sin * columns + step[0] + middle[0]
+    column = -sin * rows + cos * columns + step[1] + middle[1]
     inside = (row >= 0) & (row <= picture.shape[0] - 1)
     inside &= (column >= 0) & (column <= picture.shape[1] - 1)
     return map_coordinates(picture, [row, column], order=1, mode="nearest"), inside
@@ -194,7 +199,7 @@ def _overlap_correlation(
 
 def _best_shift(
     first: NDArray[np.float64], second: NDArray[np.float64], angle_deg: float
-) -> tuple[float, FloatPair]:
+) -> tuple[float, NDArray[np.float64]]:
     """Return the best correlation at an angle, and its step as :func:`_sampled` takes it."""
     turned, there = _sampled(second, second.shape, angle_deg, (0.0, 0.0))
     turned, weight = turned * there, there.astype(np.float64)
@@ -217,12 +222,5 @@ def _best_shift(
     place = np.unravel_index(score.argmax(), score.shape)
     # Moving the follow-up by (i, j) lays it upon the baseline, so its content lies at -(i, j).
     corner = [n - 1 - int(k) for n, k in zip(second.shape, place, strict=True)]
-    row, column = (
-        c + (a - b) / 2 for c, a, b in zip(corner, first.shape, second.shape, strict=True)
-    )
-    angle = np.radians(angle_deg)
-    step = (
-        float(np.cos(angle) * row + np.sin(angle) * column),
-        float(-np.sin(angle) * row + np.cos(angle) * column),
-    )
-    return float(score[place]), step
+    middles = [c + (a - b) / 2 for c, a, b in zip(corner, first.shape, second.shape, strict=True)]
+    return float(score[place]), turn(angle_deg) @ middles

@@ -11,7 +11,7 @@ from scipy.ndimage import map_coordinates
 
 from smartms_img.io.oct_model import OctScan, ScanPattern
 from smartms_img.naming import Eye
-from smartms_img.oct.align import Motion, enface, enface_motion, ring_profile, ring_rotation
+from smartms_img.oct.align import Motion, enface, enface_motion, ring_profile, ring_rotation, turn
 from smartms_img.oct.macula import moved_grid
 from smartms_img.oct.measure import MaculaPlace, Rows
 
@@ -149,8 +149,7 @@ def _onto_baseline(
     motion: Motion, baseline: Landmarks, follow: Landmarks
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Matrix and offset (mm) that carry points of the follow-up onto the baseline."""
-    angle = np.radians(motion.rotation_deg)
-    back = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    back = turn(motion.rotation_deg)
     there = np.add(follow.middle_mm, (motion.x_mm, motion.y_mm))
     return back, np.array(baseline.middle_mm) - back @ there
 

@@ -12,6 +12,7 @@ from smartms_img.io.oct_e2e_series import EYES
 from smartms_img.io.oct_model import ScanPattern
 from smartms_img.naming import Eye
 
+EXPORT = "scan.E2E"
 ROWS, ASCANS = 6, 8
 MM = 4.4 / 15
 FIRST, SECOND = (1, 2, 3), (1, 2, 4)
@@ -113,16 +114,6 @@ def circle(start_x, series=FIRST):
 
 ILM = layer(0, [3.4e38, 0.0, 2.5, 2.5, 2.5, 2.5, 6.5, 2.5])
 WHOLE = e2e(*PATIENT, *raster(), eye(b"R"), eye(b"R", part=0xFFFF), ILM, *fundus())
-
-
-@pytest.fixture
-def write(tmp_path):
-    def _write(data):
-        path = tmp_path / "scan.E2E"
-        path.write_bytes(data)
-        return path
-
-    return _write
 
 
 def test_volume(write):

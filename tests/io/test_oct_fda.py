@@ -12,6 +12,7 @@ from smartms_img.io.oct import read_oct
 from smartms_img.io.oct_model import ScanPattern
 from smartms_img.naming import Eye
 
+EXPORT = "scan.fda"
 CANARY = b"CANARYPATIENT0042"
 PAGES = (np.arange(3 * 10 * 12) % 250).astype(np.uint8).reshape(3, 10, 12)
 
@@ -42,16 +43,6 @@ SCALE = chunk("@PARAM_SCAN_04", struct.pack("<3I5d2B", 0, 0, 0, 6.0, 3.0, 2.6, 0
 
 def fda(*chunks):
     return b"FOCTFDA" + struct.pack("<2I", 2, 1000) + PATIENT + b"".join(chunks) + b"\0"
-
-
-@pytest.fixture
-def write(tmp_path):
-    def _write(data):
-        path = tmp_path / "scan.fda"
-        path.write_bytes(data)
-        return path
-
-    return _write
 
 
 def test_volume(write):

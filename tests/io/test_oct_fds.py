@@ -11,6 +11,7 @@ from smartms_img.io.oct import read_oct
 from smartms_img.io.oct_model import ScanPattern
 from smartms_img.naming import Eye
 
+EXPORT = "scan.fds"
 PIXELS = (np.arange(3 * 10 * 12) * 182).astype("<u2").reshape(3, 10, 12)
 
 
@@ -43,16 +44,6 @@ def fds(*chunks):
 
 
 WHOLE = fds(CAPTURE, SCALE, pictures(), contour())
-
-
-@pytest.fixture
-def write(tmp_path):
-    def _write(data):
-        path = tmp_path / "scan.fds"
-        path.write_bytes(data)
-        return path
-
-    return _write
 
 
 def test_volume(write):

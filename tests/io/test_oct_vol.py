@@ -11,6 +11,7 @@ from smartms_img.io.oct import read_oct
 from smartms_img.io.oct_model import ScanPattern
 from smartms_img.naming import Eye
 
+EXPORT = "scan.vol"
 IDENTITY = (b"CANARYPATIENT0042", b"CANARYVISIT77", b"CANARYSCANID001", b"CANARYREFID0001")
 
 
@@ -34,16 +35,6 @@ def vol_bytes(pattern=2, ascans=12, rows=10, n_bscans=1, laterality=b"OD", layer
         pixels[:1, :1] = 3.4e38
         data += bytes(bscan) + curves.tobytes() + pixels.tobytes()
     return data
-
-
-@pytest.fixture
-def write(tmp_path):
-    def _write(data, name="scan.vol"):
-        path = tmp_path / name
-        path.write_bytes(data)
-        return path
-
-    return _write
 
 
 def test_ring_is_read_as_the_format_says(write):
