@@ -23,6 +23,9 @@ _NEAR_MM = 10.0
 _APART_MM = 3.0
 _LIKELIER = 0.5
 _NEW_SHARE = 0.25
+_EVIDENT_TIMES = 4.0
+_BRIGHT_SPREADS = 2.0
+_CLOSING_VOXELS = 2
 
 
 class LesionChange(IntEnum):
@@ -143,19 +146,26 @@ def joint_lesions(
         Lesions that differ only where the signal changed.
     """
     spacing = (voxel_mm, voxel_mm, voxel_mm)
-    gained = _appeared(earlier, later, change_z, voxel_mm, rule)
-    lost = _appeared(later, earlier, -change_z, voxel_mm, rule)
+    tissue = (change_z != 0) & (np.maximum(earlier.csf, later.csf) < 0.1)
+    tissue &= ~(earlier.lesions | later.lesions)
+    bright_before, bright_after = _bright(earlier, tissue), _bright(later, tissue)
+    gained = _appeared(earlier, later, bright_after, change_z, voxel_mm, rule)
+    lost = _appeared(later, earlier, bright_before, -change_z, voxel_mm, rule)
     likely = 0.5 * (earlier.probability + later.probability) >= 0.5
     pooled = (earlier.lesions & later.lesions) | ((earlier.lesions | later.lesions) & likely)
+    inside = _surrounded(bright_before & bright_after, gained | lost)
+    pooled |= inside
     pooled = drop_small(pooled | gained | lost, spacing, rule.min_volume_mm3) & pooled
     before, after = (pooled & ~gained) | lost, (pooled & ~lost) | gained
     return (
-        _without_halo(before, after, (earlier, later), gained),
-        _without_halo(after, before, (later, earlier), lost),
+        _without_halo(before, after, (earlier, later), gained, inside),
+        _without_halo(after, before, (later, earlier), lost, inside),
     )
 
 
-def _without_halo(here: Mask, there: Mask, visits: tuple[Visit, Visit], appeared: Mask) -> Mask:
+def _without_halo(
+    here: Mask, there: Mask, visits: tuple[Visit, Visit], appeared: Mask, inside: Mask
+) -> Mask:
     """Take from a visit what only surrounds a lesion that appeared at the other visit.
 
     A mask drawn wide, or the edge of the brain where no signal is trusted, would make a new lesion
@@ -166,7 +176,7 @@ def _without_halo(here: Mask, there: Mask, visits: tuple[Visit, Visit], appeared
     lesion, count = ndimage.label(here | there, CONNECTIVITY_26)
     own, new, size = (
         np.bincount(lesion[part], minlength=count + 1)
-        for part in (visit.lesions, appeared, here | there)
+        for part in (visit.lesions | inside, appeared, here | there)
     )
     likely, likely_there = (
         np.bincount(lesion.ravel(), part.probability.ravel(), count + 1) for part in visits
@@ -175,24 +185,46 @@ def _without_halo(here: Mask, there: Mask, visits: tuple[Visit, Visit], appeared
     return here & ~((own == 0) & unlikely & (new > 0) & (new >= _NEW_SHARE * size))[lesion]
 
 
-def _appeared(before: Visit, after: Visit, rise: Array, voxel_mm: float, rule: ChangeRule) -> Mask:
+def _appeared(
+    before: Visit, after: Visit, bright: Mask, rise: Array, voxel_mm: float, rule: ChangeRule
+) -> Mask:
     """Return lesion of one visit and not of the other, where the signal rose; with its rim.
 
-    A weak probability suffices where the signal rose twice as much as it has to. Of a small lesion
-    the segmentation may know no more than a voxel: there the lesion reaches as far, but no more
-    than two voxels, as the signal rose by half of what it did at the peak.
+    A weak probability suffices where the signal rose twice as much as it has to, and none is
+    needed where it rose four times as much, from tissue to brighter than tissue is. Of a small
+    lesion the segmentation may know no more than a voxel: there the lesion reaches as far, but no
+    more than two voxels, as the signal rose by half of what it did at the peak.
     """
     weak = (after.probability >= rule.weak_probability) & (rise > 2 * rule.signal_z)
     here = after.lesions | (after.probability >= 0.5) | weak
     # A lesion that one visit just shows, and the other just does not, is likely at both.
     unlikely = before.probability <= _LIKELIER * after.probability
-    core = here & unlikely & ~before.lesions & (rise > rule.signal_z)
+    evident = (rise > _EVIDENT_TIMES * rule.signal_z) & bright & (before.csf <= 0.5)
+    evident = drop_small(evident, (voxel_mm, voxel_mm, voxel_mm), rule.min_volume_mm3)
+    core = ((here & unlikely) | evident) & ~before.lesions & (rise > rule.signal_z)
     peak = ndimage.maximum_filter(np.where(core, rise, 0), size=5)
     strong = ~before.lesions & (rise > 2 * rule.signal_z) & (rise >= 0.5 * peak)
     core = ndimage.binary_dilation(core, CONNECTIVITY_26, iterations=2, mask=core | strong)
     core = drop_small(core, (voxel_mm, voxel_mm, voxel_mm), rule.min_volume_mm3)
     rim = ndimage.binary_dilation(core, CONNECTIVITY_26) & after.lesions & ~before.lesions
     return np.asarray(core | (rim & (rise > 0)))
+
+
+def _bright(visit: Visit, tissue: Mask) -> Mask:
+    """Return where FLAIR is two spreads of tissue above its median."""
+    if not tissue.any():
+        return tissue
+    usual = visit.flair[tissue]
+    return np.asarray(visit.flair > np.median(usual) + _BRIGHT_SPREADS * robust_sd(usual))
+
+
+def _surrounded(bright: Mask, changed: Mask) -> Mask:
+    """Return what is bright at both visits inside a shell that changed: the lesion that did.
+
+    The segmentation may have missed it at both visits; what changed is then no new lesion.
+    """
+    inside = ndimage.binary_closing(changed, CONNECTIVITY_26, iterations=_CLOSING_VOXELS)
+    return np.asarray(ndimage.binary_fill_holes(inside) & ~changed & bright)
 
 
 def classify_change(

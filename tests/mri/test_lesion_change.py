@@ -40,6 +40,12 @@ def visit(lesions, *, flair=None, probability=None, csf=NOTHING):
     )
 
 
+def unsegmented(bright, *, csf=NOTHING):
+    """Tissue of 100 with noise of 5, and bright parts that no segmentation found."""
+    tissue = np.random.default_rng(3).normal(100, 5, SHAPE).astype(np.float32)
+    return visit(box(NOTHING), flair=tissue + 60 * bright, csf=csf)
+
+
 def compare(before, after, *, signal=8.0, rule=RULE, voxel_mm=1.0):
     """Label the change of two masks whose signal differs where they differ."""
     z = signal * (after.astype(np.float32) - before.astype(np.float32))
@@ -212,6 +218,33 @@ def test_a_strong_rise_reaches_beyond_the_voxels_of_the_segmentation():
     for rise, found in ((20.0, lesion), (4.0, box(NOTHING))):
         _, second = joint_lesions(visit(box(NOTHING)), later, rise * lesion, 1.0, RULE)
         assert (second == found).all()
+
+
+def test_an_evident_rise_needs_no_segmentation():
+    """Ten times the noise, from tissue to brighter than tissue; neither alone is enough."""
+    lesion, nothing = box(np.s_[10:14, 10:14, 10:14]), box(NOTHING)
+    wet = np.s_[8:16, 8:16, 8:16]
+    for bright, csf, rise, found in (
+        (lesion, NOTHING, 12.0, {LesionChange.NEW}),
+        (lesion, NOTHING, 8.0, set()),
+        (nothing, NOTHING, 12.0, set()),
+        (lesion, wet, 12.0, set()),
+    ):
+        z = np.where(lesion, rise, 0.1).astype(np.float32)
+        visits = unsegmented(nothing, csf=csf), unsegmented(bright)
+        assert labels(classify_change(*joint_lesions(*visits, z, 1.0, RULE), 1.0, RULE)) == found
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_shell_round_a_lesion_that_no_segmentation_saw_is_growth(swapped):
+    core, whole = box(np.s_[12:16, 12:16, 12:16]), box(np.s_[10:18, 10:18, 10:18])
+    visits = [unsegmented(core), unsegmented(whole)]
+    z = np.where(whole & ~core, 12.0, 0.1).astype(np.float32)
+    if swapped:
+        visits, z = visits[::-1], -z
+    change = classify_change(*joint_lesions(*visits, z, 1.0, RULE), 1.0, RULE)
+    assert labels(change) == {LesionChange.SHRINKING if swapped else LesionChange.ENLARGING}
+    assert ((change > 0) == (whole & ~core)).all()
 
 
 def test_a_lesion_that_grows_at_both_ends_is_one_lesion():
