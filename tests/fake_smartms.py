@@ -2,7 +2,8 @@
 
 Run as a script it is the ``smartms`` command line with that one difference. A raw file says, line
 by line: ``value X`` (what the unit's output holds), ``await FILE`` (of the dataset), ``kill``,
-``print TEXT``, or ``fail input|measurement|python``.
+``hog MIB FILE`` (take so much memory, unless the file exists; make it), ``print TEXT``, or ``fail
+input|measurement|python``. The environment variable ``FAKE_UNIT_GB`` replaces what units need.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from smartms_img.errors import InputError, MeasurementError
 from smartms_img.execution import engine as engine_module
 from smartms_img.execution.engine import Engine, Outcome
 from smartms_img.execution.places import check_places
+from smartms_img.execution.schedule import UNIT_MEMORY_GB
 from smartms_img.execution.select import Selection
 from smartms_img.execution.units import Unit, UnitContext
 from smartms_img.io.ledger import latest_attempt
@@ -110,6 +112,13 @@ def _obey(line: str, context: UnitContext) -> list[str]:
             time.sleep(0.05)
     elif word == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
+    elif word == "hog":
+        size, name = rest.split()
+        if not (context.bids / name).exists():
+            (context.bids / name).touch()
+            held = bytearray(int(size) * 2**20)
+            time.sleep(60)
+            del held
     elif word == "print":
         print(rest, context.bids, context.out, context.work, Path.home())  # noqa: T201
     elif rest == "input":
@@ -126,4 +135,6 @@ if __name__ == "__main__":
     engine_module.WORKER_COMMAND = COMMAND
     engine_module.Engine.__init__.__defaults__ = (COMMAND,)  # type: ignore[misc]
     run_module.write_results = lambda out, config: ()
+    if needed := os.environ.get("FAKE_UNIT_GB"):
+        UNIT_MEMORY_GB.update(dict.fromkeys(UNIT_MEMORY_GB, float(needed)))
     main()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -58,6 +59,7 @@ class RunRequest:
     config: StudyConfig = field(default_factory=default_study)
     cluster: ClusterConfig = field(default_factory=lambda: ClusterConfig.model_validate({}))
     work: Path | None = None
+    slurm_array: Path | None = None
     quiet: bool = False
     show_missing: bool = True
 
@@ -91,6 +93,9 @@ def run(  # noqa: PLR0913, PLR0917 - one argument an option
     ] = None,
     only: Annotated[Only | None, typer.Option(help="Run only units in this state.")] = None,
     stop_after: Annotated[UnitKind | None, typer.Option(help="Last step to run.")] = None,
+    emit_slurm_array: Annotated[
+        Path | None, typer.Option(help="Write SLURM job arrays into this folder; run nothing.")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print only what failed.")] = False,
 ) -> None:
     """Run the pipeline; what is done already is not done again.
@@ -113,6 +118,7 @@ def run(  # noqa: PLR0913, PLR0917 - one argument an option
         config=load_study(config) if config else default_study(),
         cluster=settings.model_copy(update=flags),
         work=work,
+        slurm_array=emit_slurm_array,
         quiet=quiet,
     )
     raise typer.Exit(run_dataset(request))
@@ -136,6 +142,8 @@ def run_dataset(request: RunRequest) -> ExitCode:
             for finding in found.findings:
                 if request.show_missing or finding.level != "missing":
                     say(f"{finding.level}: {finding}")
+        if request.slurm_array:
+            return _emit_arrays(engine, found.units, request, request.slurm_array.resolve())
         outcome = None
         if request.level is Level.PARTICIPANT:
             outcome = _run_units(engine, found.units, request)
@@ -153,7 +161,20 @@ def _run_units(engine: Engine, units: Sequence[Unit], request: RunRequest) -> Ou
             line += f" in {event.seconds:.0f} s" + (f": {state.reason}" if state.reason else "")
             counter.step(event.position, event.total, line)
 
-        return engine.run(units, request.selection, show)
+        def note(line: str) -> None:
+            if not request.quiet:
+                say(line)
+
+        return engine.run(units, request.selection, show, note)
+
+
+def _emit_arrays(
+    engine: Engine, units: Sequence[Unit], request: RunRequest, folder: Path
+) -> ExitCode:
+    count = engine.emit_arrays(units, request.selection, folder)
+    if not request.quiet:
+        say(f"{count} units; submit them with: bash {shlex.quote(str(folder / 'submit.sh'))}")
+    return ExitCode.DONE
 
 
 def _summarise(outcome: Outcome | None, *, quiet: bool) -> ExitCode:

@@ -14,8 +14,12 @@ from smartms_img.execution.dataset import CONFIG_FILE
 from smartms_img.execution.failure import BUSY_EXIT_CODE
 from smartms_img.execution.lease import UnitBusyError
 from smartms_img.execution.plan_file import read_plan, row_hash
+from smartms_img.execution.slurm_array import SUPERVISED
+from smartms_img.execution.supervised import run_supervised
 from smartms_img.execution.units import Unit, UnitContext
 from smartms_img.execution.worker import Paths, run_unit
+
+_EXIT_CODES = {"done": ExitCode.DONE, "failed": ExitCode.SOME_UNITS_FAILED}
 
 
 def run_unit_command(
@@ -25,13 +29,18 @@ def run_unit_command(
     row: Annotated[str, typer.Option("--row-hash", help="SHA-256 of its row of the plan.")],
     work: Annotated[Path, typer.Option("-w", "--work", help="Scratch folder of the unit.")],
     config: Annotated[Path | None, typer.Option(help="Study configuration.")] = None,
+    supervised: Annotated[bool, typer.Option(SUPERVISED, help="Run it in a child.")] = False,
 ) -> None:
     """Run one unit of the plan in this process."""
-    die_with_supervisor()
+    if not supervised:
+        die_with_supervisor()
     planned = next((entry for entry in read_plan(out) if entry.id == unit), None)
     if planned is None or row_hash(planned) != row:
         raise InputError(f"the plan has no such row of {unit}", "Start it with 'smartms run'")
     study = load_study(config or out / CONFIG_FILE)
+    if supervised:
+        state = run_supervised(planned, Paths(bids, out, work), study.mri.seed)
+        raise typer.Exit(_EXIT_CODES.get(state.state, BUSY_EXIT_CODE))
     try:
         attempt = run_unit(planned, Paths(bids, out, work), study, _execute)
     except UnitBusyError as error:

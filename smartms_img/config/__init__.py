@@ -1,6 +1,6 @@
 """Configuration: the study and its method (hashed) apart from execution (never hashed)."""
 
-from smartms_img.config.cluster import ClusterConfig
+from smartms_img.config.cluster import ClusterConfig, SlurmConfig
 from smartms_img.config.digest import content_digest, study_digest, unit_digest
 from smartms_img.config.load import default_study, load_cluster, load_study
 from smartms_img.config.mri import LesionConfig, MriConfig, MriQcConfig
@@ -16,6 +16,7 @@ __all__ = [
     "OctQcConfig",
     "PairConfig",
     "QcConfig",
+    "SlurmConfig",
     "StudyConfig",
     "VisitConfig",
     "content_digest",

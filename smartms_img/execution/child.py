@@ -17,6 +17,7 @@ from typing import IO
 
 from smartms_img.execution.lease import HEARTBEAT_S, beat
 from smartms_img.execution.scrub import Scrubber
+from smartms_img.io.ledger import Cause
 
 SUPERVISOR_VARIABLE = "SMARTMS_SUPERVISOR_PID"
 _PR_SET_PDEATHSIG = 1
@@ -36,6 +37,8 @@ class Job:
         Variables set on top of this process's own.
     bids, out, work : Path
         Dataset, output directory, and scratch folder of this unit: the current directory.
+    memory_gb : float
+        Memory to set aside.
     """
 
     unit: str
@@ -44,17 +47,36 @@ class Job:
     bids: Path
     out: Path
     work: Path
+    memory_gb: float = 0.0
 
 
 @dataclass(frozen=True)
 class ChildExit:
-    """How a child process ended; ``code`` is minus the signal where one ended it."""
+    """How a child process ended.
+
+    Attributes
+    ----------
+    unit : str
+        Unit id.
+    code, pid : int
+        Exit code, minus the signal where one ended it; process id, 0 where it is not known.
+    max_rss_mb, cpu_s : float
+        Peak resident memory in MiB, and processor time in seconds.
+    cause, reason : str
+        Why it was ended from outside, where its launcher knows; empty otherwise.
+    host, job_id : str
+        Where it ran, if not on this machine.
+    """
 
     unit: str
     code: int
     pid: int
     max_rss_mb: float
     cpu_s: float
+    cause: Cause = ""
+    reason: str = ""
+    host: str = ""
+    job_id: str = ""
 
 
 def thread_environment(seed: int) -> dict[str, str]:

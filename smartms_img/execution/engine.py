@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import sys
@@ -11,15 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from smartms_img.config import ClusterConfig, StudyConfig
+from smartms_img.errors import InputError
 from smartms_img.execution.child import Job, thread_environment
 from smartms_img.execution.dataset import CONFIG_FILE, write_dataset_files
 from smartms_img.execution.launchers import DaskLauncher, InProcessLauncher, Launcher
-from smartms_img.execution.places import Places
+from smartms_img.execution.places import Places, refuse_raw
 from smartms_img.execution.plan_file import row_hash, write_plan
 from smartms_img.execution.recipe import RecipeBook
 from smartms_img.execution.resources import available_cores, available_memory_gb
-from smartms_img.execution.schedule import Ended, Schedule
+from smartms_img.execution.schedule import UNIT_MEMORY_GB, Ended, Schedule
 from smartms_img.execution.select import Selection, select_units
+from smartms_img.execution.slurm_array import write_arrays
+from smartms_img.execution.slurm_launcher import SlurmLauncher
 from smartms_img.execution.state import UnitState, unit_states
 from smartms_img.execution.survey import Survey, survey
 from smartms_img.execution.units import Unit
@@ -95,11 +99,26 @@ class Engine:
         return found
 
     def run(
-        self, units: Sequence[Unit], wish: Selection, on_end: Callable[[Ended], None]
+        self,
+        units: Sequence[Unit],
+        wish: Selection,
+        on_end: Callable[[Ended], None],
+        say: Callable[[str], None] = lambda _: None,
     ) -> Outcome:
         """Run the selected units that are not done.
 
         A KeyboardInterrupt kills all children before it goes on.
+
+        Parameters
+        ----------
+        units : sequence of Unit
+            The plan.
+        wish : Selection
+            Which of them.
+        on_end : callable
+            Told of each unit that has run.
+        say : callable, optional
+            Told, in lines, what else a user may want to know meanwhile.
 
         Raises
         ------
@@ -115,7 +134,7 @@ class Engine:
             ran.append(event.state.unit)
             on_end(event)
 
-        with self._launcher() as launcher:
+        with self._launcher(say) as launcher:
             schedule = Schedule(
                 units=units,
                 selected=selected,
@@ -124,19 +143,56 @@ class Engine:
                 launcher=launcher,
                 job=self._job,
                 seed=self.config.mri.seed,
-                memory_gb=self.cluster.mem_gb or available_memory_gb(),
+                memory_gb=self._memory_gb,
                 on_end=ended,
+                on_retry=lambda state: say(_retry_line(state)),
+                most_gb=self.cluster.slurm.memory_gb if self.cluster.slurm else math.inf,
             )
             states = schedule.run()
         self._remove_empty_work()
         ordered = {unit.id: states[unit.id] for unit in units}
         return Outcome(ordered, selected, tuple(ran))
 
+    def emit_arrays(self, units: Sequence[Unit], wish: Selection, folder: Path) -> int:
+        """Write SLURM job arrays of the selected units that are not done; run nothing.
+
+        Returns
+        -------
+        int
+            Number of units.
+
+        Raises
+        ------
+        InputError
+            If there are no worker jobs configured, the folder lies among the raw data, or the
+            selection names an unknown participant or session.
+        """
+        slurm = self.cluster.slurm
+        if slurm is None:
+            problem = "job arrays need a partition, a walltime and the like"
+            raise InputError(problem, "Give a --cluster file with launcher 'slurm'")
+        refuse_raw(self.places.bids, folder)
+        book = RecipeBook(self.places.out, self.config, self.places.bids)
+        states = unit_states(units, self.places.out, book)
+        selected = select_units(units, wish, states)
+        wanted = [
+            unit
+            for unit in units
+            if unit.id in selected
+            and unit.status == "runnable"
+            and states[unit.id].state not in {"done", "running"}
+        ]
+        write_arrays(folder, wanted, self._job, slurm)
+        return len(wanted)
+
     @contextmanager
-    def _launcher(self) -> Iterator[Launcher]:
+    def _launcher(self, say: Callable[[str], None]) -> Iterator[Launcher]:
         launcher: Launcher
         if self.cluster.launcher == "inprocess":
             launcher = InProcessLauncher()
+        elif self.cluster.slurm:
+            slots = self.cluster.n_procs or self.cluster.slurm.jobs * self.cluster.slurm.cores
+            launcher = SlurmLauncher(self.cluster.slurm, slots, self.places.out, say)
         else:
             slots = self.cluster.n_procs or available_cores()
             launcher = DaskLauncher(slots, self._dask_folder)
@@ -150,6 +206,12 @@ class Engine:
             launcher.close()
             raise
         launcher.close()
+
+    @property
+    def _memory_gb(self) -> float:
+        slurm = self.cluster.slurm
+        there = slurm.jobs * slurm.memory_gb if slurm else None
+        return self.cluster.mem_gb or there or available_memory_gb()
 
     @property
     def _dask_folder(self) -> Path:
@@ -168,6 +230,7 @@ class Engine:
             bids=places.bids,
             out=places.out,
             work=work,
+            memory_gb=UNIT_MEMORY_GB[unit.kind],
         )
 
     def _remove_empty_work(self) -> None:
@@ -175,3 +238,7 @@ class Engine:
         shutil.rmtree(self._dask_folder, ignore_errors=True)
         with suppress(OSError):
             self.places.work.rmdir()
+
+
+def _retry_line(state: UnitState) -> str:
+    return f"{state.unit} runs again ({state.cause}): {state.reason}"

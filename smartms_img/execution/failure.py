@@ -59,7 +59,7 @@ def _attempt_for_the_dead(started: Started, ended: ChildExit, out: Path) -> Atte
         state="failed",
         cause=cause,
         reason=reason,
-        host=socket.gethostname(),
+        host=ended.host or socket.gethostname(),
         pid=ended.pid,
         started=started.at.isoformat(timespec="milliseconds"),
         ended=datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -73,10 +73,13 @@ def _attempt_for_the_dead(started: Started, ended: ChildExit, out: Path) -> Atte
         method_version="",
         inputs={},
         outputs={},
+        job_id=ended.job_id,
     )
 
 
 def _explain(ended: ChildExit, out: Path) -> tuple[Cause, str]:
+    if ended.cause:
+        return ended.cause, ended.reason
     if ended.code == -signal.SIGKILL:
         return "killed", "killed (SIGKILL, perhaps out of memory)"
     if ended.code < 0:

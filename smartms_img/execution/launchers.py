@@ -10,18 +10,20 @@ from typing import Any, Protocol
 
 from smartms_img.execution.child import ChildExit, Children, Job, supervise
 
-_DASK_SETTINGS = {
+SCHEDULER_SETTINGS = {
     "distributed.scheduler.allowed-failures": 0,
-    "distributed.scheduler.http.routes": [],
     "distributed.scheduler.work-stealing": False,
     "distributed.scheduler.worker-ttl": "24h",
+}
+WORKER_SETTINGS = {
     "distributed.worker.http.routes": [],
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
     "distributed.worker.memory.terminate": False,
 }
-_LOOPBACK = "127.0.0.1:0"
+_DASK_SETTINGS = SCHEDULER_SETTINGS | WORKER_SETTINGS | {"distributed.scheduler.http.routes": []}
+LOOPBACK = "127.0.0.1:0"
 
 
 def _not_a_timeout(record: logging.LogRecord) -> bool:
@@ -148,8 +150,8 @@ class DaskLauncher:
             threads_per_worker=1,
             processes=False,
             # None would not turn the servers off but open them to the network.
-            dashboard_address=_LOOPBACK,
-            worker_dashboard_address=_LOOPBACK,
+            dashboard_address=LOOPBACK,
+            worker_dashboard_address=LOOPBACK,
             scheduler_kwargs={"dashboard": False},
             memory_limit=None,
             local_directory=str(self._scratch),

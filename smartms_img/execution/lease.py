@@ -30,11 +30,22 @@ class UnitBusyError(SmartmsError):
 
 @dataclass(frozen=True)
 class Lease:
-    """Who works on a unit; ``start_ticks`` tells a process from a later one of the same id."""
+    """Who works on a unit.
+
+    Attributes
+    ----------
+    host, pid : str, int
+        The process.
+    start_ticks : int
+        Its start, which tells it from a later one of the same id.
+    job : str
+        Job of the batch system that it belongs to; empty where there is none.
+    """
 
     host: str
     pid: int
     start_ticks: int
+    job: str = ""
 
 
 def lease_file(out: Path, unit_id: str) -> Path:
@@ -53,7 +64,6 @@ def lease(out: Path, unit_id: str) -> Iterator[None]:
     """
     path = lease_file(out, unit_id)
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = json.dumps(asdict(Lease(socket.gethostname(), os.getpid(), _ticks(os.getpid()))))
     _remove_dead(path)
     try:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
@@ -62,7 +72,7 @@ def lease(out: Path, unit_id: str) -> Iterator[None]:
         whom = f"process {holder.pid} on {holder.host}" if holder else "another process"
         raise UnitBusyError(f"{unit_id} is being worked on by {whom}") from error
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(content)
+        file.write(_claim())
     try:
         yield
     finally:
@@ -71,9 +81,18 @@ def lease(out: Path, unit_id: str) -> Iterator[None]:
 
 def live_lease(out: Path, unit_id: str) -> Lease | None:
     """Return the lease of a unit if its holder lives."""
-    path = lease_file(out, unit_id)
+    return live_holder(lease_file(out, unit_id))
+
+
+def live_holder(path: Path) -> Lease | None:
+    """Return who holds a lease file, or one of :func:`claim`, if the holder lives."""
     held = _read(path)
     return held if held and _is_live(path, held) else None
+
+
+def claim(path: Path) -> None:
+    """Write a file by which others see whether this process lives, while it renews its time."""
+    path.write_text(_claim(), encoding="utf-8")
 
 
 def beat(out: Path, unit_id: str) -> None:
@@ -87,10 +106,31 @@ def release_dead(out: Path, unit_id: str) -> None:
     _remove_dead(lease_file(out, unit_id))
 
 
+def release_job(out: Path, unit_id: str, job: str) -> None:
+    """Remove the lease that a job has left behind which is known to have ended."""
+    path = lease_file(out, unit_id)
+    held = _read(path)
+    if held and held.job == job:
+        _remove(path)
+
+
+def current_job() -> str:
+    """Return the SLURM job that this process belongs to, or nothing."""
+    return os.environ.get("SLURM_JOB_ID", "")
+
+
+def _claim() -> str:
+    pid = os.getpid()
+    return json.dumps(asdict(Lease(socket.gethostname(), pid, _ticks(pid), current_job())))
+
+
 def _remove_dead(path: Path) -> None:
     held = _read(path)
-    if held is None or _is_live(path, held):
-        return
+    if held is not None and not _is_live(path, held):
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
     # Renaming first lets only one of several claimants remove it.
     grave = path.with_name(f".{path.name}-{os.getpid()}")
     with suppress(FileNotFoundError):

@@ -33,7 +33,7 @@ def check_places(bids: Path, out: Path, work: Path | None = None) -> Places:
         raise InputError("is no folder", "Give the path of a BIDS dataset", file=bids.name)
     places = Places(bids.resolve(), out.resolve(), (work or out / "work").resolve())
     for folder in (places.out, places.work):
-        _refuse_raw(places.bids, folder)
+        refuse_raw(places.bids, folder)
     _refuse_other_dataset(places.out)
     try:
         for folder in (places.out, places.work):
@@ -51,7 +51,8 @@ def check_places(bids: Path, out: Path, work: Path | None = None) -> Places:
     return places
 
 
-def _refuse_raw(bids: Path, folder: Path) -> None:
+def refuse_raw(bids: Path, folder: Path) -> None:
+    """Raise InputError if a folder to write into lies among the raw data or holds the dataset."""
     remedy = "Give a folder outside the dataset, or below its derivatives/"
     if bids.is_relative_to(folder):
         raise InputError("holds the dataset", remedy, file=folder.name)

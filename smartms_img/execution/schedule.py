@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from smartms_img.execution.child import ChildExit, Job
 from smartms_img.execution.failure import Started, settle_exit
 from smartms_img.execution.launchers import Launcher
 from smartms_img.execution.recipe import RecipeBook
+from smartms_img.execution.retry import Retries
 from smartms_img.execution.state import UNSETTLED, UnitState, unit_state
 from smartms_img.execution.units import Unit
 from smartms_img.io.ledger import next_number
@@ -79,6 +81,10 @@ class Schedule:
         Memory to share out; a unit that needs more runs alone.
     on_end : callable
         Told of each unit that has run.
+    on_retry : callable, optional
+        Told of each failed attempt that is followed by another.
+    most_gb : float
+        The most memory that one unit can have.
     """
 
     units: Sequence[Unit]
@@ -90,9 +96,15 @@ class Schedule:
     seed: int
     memory_gb: float
     on_end: Callable[[Ended], None]
+    on_retry: Callable[[UnitState], None] = lambda _: None
+    most_gb: float = math.inf
     states: dict[str, UnitState] = field(default_factory=dict)
     _running: dict[str, Started] = field(default_factory=dict)
+    _memory: dict[str, float] = field(default_factory=dict)
     _ran: int = 0
+
+    def __post_init__(self) -> None:
+        self._retries = Retries(self.most_gb)
 
     def run(self) -> dict[str, UnitState]:
         """Run until nothing is left to do; return the state of every unit of the plan."""
@@ -114,25 +126,42 @@ class Schedule:
         # A dependency may be unsettled for good: another run works on it.
         waits = any(self.states[name].state in UNSETTLED for name in unit.depends)
         if wanted and not waits and state.state in {"pending", "failed"}:
-            self.launcher.start(self.job(unit))
-            number = next_number(self.out, unit.id)
-            self._running[unit.id] = Started(unit, number, datetime.now(UTC), self.seed)
+            self._start(unit)
         else:
             self.states[unit.id] = state
         return True
 
+    def _start(self, unit: Unit) -> None:
+        self.launcher.start(replace(self.job(unit), memory_gb=self._memory_gb(unit)))
+        number = next_number(self.out, unit.id)
+        self._running[unit.id] = Started(unit, number, datetime.now(UTC), self.seed)
+
+    def _memory_gb(self, unit: Unit) -> float:
+        return self._memory.get(unit.id, UNIT_MEMORY_GB[unit.kind])
+
     def _has_room(self, unit: Unit) -> bool:
         if not self._running:
             return True
-        used = sum(UNIT_MEMORY_GB[other.unit.kind] for other in self._running.values())
-        fits = used + UNIT_MEMORY_GB[unit.kind] <= self.memory_gb
+        used = sum(self._memory_gb(other.unit) for other in self._running.values())
+        fits = used + self._memory_gb(unit) <= self.memory_gb
         return fits and len(self._running) < self.launcher.slots
 
     def _take(self, ended: ChildExit) -> None:
         started = self._running.pop(ended.unit)
         state = settle_exit(started, ended, self.out)
+        if state.state == "failed" and self._try_again(started.unit, ended):
+            self.on_retry(state)
+            return
         self.states[ended.unit] = state
         self._ran += 1
         still_open = set(self.selected) - self.states.keys()
         seconds = (datetime.now(UTC) - started.at).total_seconds()
         self.on_end(Ended(state, seconds, self._ran, self._ran + len(still_open)))
+
+    def _try_again(self, unit: Unit, ended: ChildExit) -> bool:
+        memory_gb = self._retries.next_memory_gb(ended, self._memory_gb(unit))
+        if memory_gb is None:
+            return False
+        self._memory[unit.id] = memory_gb
+        self._start(unit)
+        return True

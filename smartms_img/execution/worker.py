@@ -16,7 +16,7 @@ from pathlib import Path
 
 from smartms_img.config import StudyConfig
 from smartms_img.errors import InputError, MeasurementError
-from smartms_img.execution.lease import lease
+from smartms_img.execution.lease import current_job, lease
 from smartms_img.execution.plan_file import row_hash
 from smartms_img.execution.recipe import Recipe, RecipeBook
 from smartms_img.execution.scrub import Scrubber
@@ -113,6 +113,7 @@ def run_unit(unit: Unit, paths: Paths, config: StudyConfig, execute: Execute) ->
             method_version=recipe.method_version if recipe else "",
             inputs=recipe.inputs if recipe else {},
             outputs=outputs,
+            job_id=current_job(),
         )
         write_attempt(paths.out, attempt)
         if failure is None:

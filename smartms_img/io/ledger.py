@@ -14,7 +14,18 @@ from smartms_img.io.atomic import sha256, write_json
 DERIVATIVE_PREFIX = "bids::"
 """Marks an input that is an output of another unit."""
 
-Cause = Literal["", "bad-input", "measurement-error", "python-error", "killed"]
+Cause = Literal[
+    "",
+    "bad-input",
+    "measurement-error",
+    "python-error",
+    "killed",
+    "out-of-memory",
+    "walltime",
+    "preempted",
+    "node-lost",
+    "lost",
+]
 
 
 @dataclass(frozen=True)
@@ -49,6 +60,8 @@ class Attempt:
         ``bids::<path relative to the output directory>``; table cells as ``<table>#<row>``.
     outputs : dict of str to str
         SHA-256 by file, relative to the output directory.
+    job_id : str
+        Job of the batch system that it ran in; empty where there was none.
     """
 
     unit: str
@@ -70,6 +83,7 @@ class Attempt:
     method_version: str
     inputs: dict[str, str]
     outputs: dict[str, str]
+    job_id: str = ""
 
     @property
     def seconds(self) -> float:
@@ -109,7 +123,10 @@ def next_number(out: Path, unit_id: str) -> int:
 def write_attempt(out: Path, attempt: Attempt) -> None:
     """Write an attempt atomically."""
     name = f"attempt-{attempt.number:04d}.json"
-    write_json(unit_folder(out, attempt.unit) / name, asdict(attempt))
+    content = asdict(attempt)
+    if not attempt.job_id:
+        del content["job_id"]
+    write_json(unit_folder(out, attempt.unit) / name, content)
 
 
 def outputs_intact(out: Path, attempt: Attempt) -> bool:

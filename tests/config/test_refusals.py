@@ -178,7 +178,7 @@ def test_an_anchor_may_be_changed_where_it_is_used(tmp_path: Path) -> None:
     [
         ("launcher: dask\nseed: 1\n", "unknown key 'seed'"),
         ("n_proc: 2\n", "unknown key 'n_proc'. Did you mean 'n_procs'?"),
-        ("launcher: dusk\n", "should be 'inprocess' or 'dask'. Did you mean 'dask'?"),
+        ("launcher: dusk\n", "should be 'inprocess', 'dask' or 'slurm'. Did you mean 'dask'?"),
         ("launcher: dask\nlauncher: dask\n", "'launcher' is written twice, at lines 1 and 2"),
         ("mem_gb: .inf\n", "'mem_gb' is inf and should be a finite number"),
         ("n_procs: 0\n", "'n_procs' is 0 and should be greater than or equal to 1"),

@@ -10,10 +10,13 @@ import pytest
 from smartms_img.execution.lease import (
     EXPIRES_S,
     UnitBusyError,
+    claim,
     lease,
     lease_file,
+    live_holder,
     live_lease,
     release_dead,
+    release_job,
 )
 
 UNIT = "sub-01_ses-M00_mri"
@@ -59,3 +62,34 @@ def test_the_lease_of_another_host_expires_without_heartbeat(tmp_path: Path) -> 
     assert live_lease(tmp_path, UNIT) is None
     release_dead(tmp_path, UNIT)
     assert not path.exists()
+
+
+def test_the_lease_of_an_ended_job_is_released_at_once(tmp_path: Path) -> None:
+    path = lease_file(tmp_path, UNIT)
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"host": "elsewhere", "pid": 1, "start_ticks": 1, "job": "7"}))
+    release_job(tmp_path, UNIT, "8")
+    assert live_lease(tmp_path, UNIT) is not None
+    release_job(tmp_path, UNIT, "7")
+    assert live_lease(tmp_path, UNIT) is None
+
+
+def test_a_lease_names_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    with lease(tmp_path, UNIT):
+        held = live_lease(tmp_path, UNIT)
+    assert held is not None
+    assert held.job == "7"
+
+
+def test_a_claim_tells_whether_its_process_lives(tmp_path: Path) -> None:
+    path = tmp_path / "client.json"
+    assert live_holder(path) is None
+    claim(path)
+    assert live_holder(path) is not None
+    code = (
+        "import sys; from pathlib import Path; from smartms_img.execution.lease import claim\n"
+        "claim(Path(sys.argv[1]))"
+    )
+    subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+    assert live_holder(path) is None
