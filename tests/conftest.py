@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,3 +20,15 @@ def real_data() -> Path:
     if not (folder / "bids").is_dir():
         pytest.skip("skipped: no data")
     return folder
+
+
+@pytest.fixture
+def write(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[..., Path]:
+    """Write bytes as an export, under the module's ``EXPORT`` or another name."""
+
+    def _write(data: bytes, name: str | None = None) -> Path:
+        path = tmp_path / (name or request.module.EXPORT)
+        path.write_bytes(data)
+        return path
+
+    return _write

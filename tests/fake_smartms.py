@@ -2,8 +2,9 @@
 
 Run as a script it is the ``smartms`` command line with that one difference. A raw file says, line
 by line: ``value X`` (what the unit's output holds), ``await FILE`` (of the dataset), ``kill``,
-``hog MIB FILE`` (take so much memory, unless the file exists; make it), ``print TEXT``, or ``fail
-input|measurement|python``. The environment variable ``FAKE_UNIT_GB`` replaces what units need.
+``hog MIB FILE`` (take so much memory, unless the file exists; make it), ``fill FILE`` (the disk of
+the scratch folder, likewise), ``print TEXT``, or ``fail input|measurement|python``. Variable
+``FAKE_UNIT_GB`` replaces what units need.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from smartms_img.cli.main import main
 from smartms_img.config import ClusterConfig, StudyConfig
 from smartms_img.errors import InputError, MeasurementError
 from smartms_img.execution import engine as engine_module
-from smartms_img.execution.engine import Engine, Outcome
+from smartms_img.execution.engine import Engine, Keep, Outcome
+from smartms_img.execution.needs import UNIT_MEMORY_GB
 from smartms_img.execution.places import check_places
-from smartms_img.execution.schedule import UNIT_MEMORY_GB
 from smartms_img.execution.select import Selection
 from smartms_img.execution.units import Unit, UnitContext
 from smartms_img.io.ledger import latest_attempt
@@ -80,11 +81,18 @@ def make_dataset(bids: Path, **subjects: dict[str, str]) -> Path:
 
 
 def run_engine(
-    bids: Path, out: Path, *, launcher: str = "inprocess", n_procs: int = 2, **wish: object
+    bids: Path,
+    out: Path,
+    *,
+    launcher: str = "inprocess",
+    n_procs: int = 2,
+    keep: str = "failed",
+    **wish: object,
 ) -> Outcome:
     """Run a fake dataset in this process, with fake children."""
     cluster = ClusterConfig.model_validate({"launcher": launcher, "n_procs": n_procs})
-    engine = Engine(check_places(bids, out), fake_config(), cluster, COMMAND)
+    places = check_places(bids, out)
+    engine = Engine(places, fake_config(), cluster, COMMAND, Keep(keep))
     return engine.run(engine.prepare().units, Selection(**wish), lambda _: None)  # type: ignore[arg-type]
 
 
@@ -107,33 +115,62 @@ def _obey(line: str, context: UnitContext) -> list[str]:
     word, _, rest = line.partition(" ")
     if word == "value":
         return [rest]
-    if word == "await":
-        while not (context.bids / rest).exists():
-            time.sleep(0.05)
-    elif word == "kill":
-        os.kill(os.getpid(), signal.SIGKILL)
-    elif word == "hog":
-        size, name = rest.split()
-        if not (context.bids / name).exists():
-            (context.bids / name).touch()
-            held = bytearray(int(size) * 2**20)
-            time.sleep(60)
-            del held
-    elif word == "print":
-        print(rest, context.bids, context.out, context.work, Path.home())  # noqa: T201
-    elif rest == "input":
-        raise InputError("is truncated", "Copy it again", file="x.nii.gz")
-    elif rest == "measurement":
-        raise MeasurementError("no fovea found")
-    else:
-        raise RuntimeError(f"cannot do {context.bids}/x")
+    _ORDERS[word](rest, context)
     return []
+
+
+def _await(name: str, context: UnitContext) -> None:
+    while not (context.bids / name).exists():
+        time.sleep(0.05)
+
+
+def _kill(_rest: str, _context: UnitContext) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _hog(rest: str, context: UnitContext) -> None:
+    size, name = rest.split()
+    if not (context.bids / name).exists():
+        (context.bids / name).touch()
+        held = bytearray(int(size) * 2**20)
+        time.sleep(60)
+        del held
+
+
+def _fill(name: str, context: UnitContext) -> None:
+    if not (context.bids / name).exists():
+        (context.bids / name).touch()
+        with (context.work / "filler").open("wb") as filler:
+            while True:
+                filler.write(bytes(2**16))
+
+
+def _print(text: str, context: UnitContext) -> None:
+    print(text, context.bids, context.out, context.work, Path.home())  # noqa: T201
+
+
+def _fail(how: str, context: UnitContext) -> None:
+    if how == "input":
+        raise InputError("is truncated", "Copy it again", file="x.nii.gz")
+    if how == "measurement":
+        raise MeasurementError("no fovea found")
+    raise RuntimeError(f"cannot do {context.bids}/x")
+
+
+_ORDERS = {
+    "await": _await,
+    "kill": _kill,
+    "hog": _hog,
+    "fill": _fill,
+    "print": _print,
+    "fail": _fail,
+}
 
 
 if __name__ == "__main__":
     unit_module._execute = execute
     engine_module.WORKER_COMMAND = COMMAND
-    engine_module.Engine.__init__.__defaults__ = (COMMAND,)  # type: ignore[misc]
+    engine_module.Engine.__init__.__defaults__ = (COMMAND, Keep.FAILED)  # type: ignore[misc]
     run_module.write_results = lambda out, config: ()
     if needed := os.environ.get("FAKE_UNIT_GB"):
         UNIT_MEMORY_GB.update(dict.fromkeys(UNIT_MEMORY_GB, float(needed)))

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from smartms_img.cli.bench_engine import engine
 from smartms_img.cli.bench_lesions import lesions
 from smartms_img.cli.bench_oct import oct_layers
 from smartms_img.cli.console import check_folder, print_table, say
@@ -54,6 +55,7 @@ bench_app = typer.Typer(
 
 bench_app.command("lesions")(lesions)
 bench_app.command("oct")(oct_layers)
+bench_app.command("engine")(engine)
 
 
 @bench_app.command("atrophy")

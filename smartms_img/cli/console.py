@@ -35,14 +35,28 @@ def check_folder(path: Path) -> None:
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table: drawn on a terminal, tab-separated elsewhere."""
     if not STDOUT.is_terminal:
-        for row in (header, *rows):
-            say("\t".join(row))
+        # Rich would make spaces of tabs.
+        STDOUT.file.write("".join("\t".join(row) + "\n" for row in (header, *rows)))
         return
     # Ids are folded rather than cut: users copy them.
     table = Table(*(Column(name, overflow="fold") for name in header))
     for row in rows:
         table.add_row(*(cell.replace("[", "\\[") for cell in row))
     STDOUT.print(table)
+
+
+def duration(seconds: float) -> str:
+    """Write a time for people.
+
+    >>> [duration(s) for s in (0, 50, 3540, 9000, 200000)]
+    ['0 s', '50 s', '59 min', '2.5 h', '56 h']
+    """
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3570:
+        return f"{seconds / 60:.0f} min"
+    hours = seconds / 3600
+    return f"{hours:.1f} h" if hours < 10 else f"{hours:.0f} h"
 
 
 class Counter:
@@ -55,11 +69,12 @@ class Counter:
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
             console=STDERR,
             transient=True,
             disable=quiet or not STDERR.is_terminal,
         )
-        self._task = self._progress.add_task(what, total=None)
+        self._task = self._progress.add_task(what, total=None, left="")
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -73,8 +88,9 @@ class Counter:
     ) -> None:
         self._progress.stop()
 
-    def step(self, position: int, total: int, line: str = "") -> None:
-        """Show that ``position`` of ``total`` are done, and say the line."""
-        self._progress.update(self._task, completed=position, total=total)
+    def step(self, position: int, total: int, line: str = "", *, left: str = "") -> None:
+        """Show that ``position`` of ``total`` are done; say the line and the time left."""
+        more = f"about {left} left" if left and position < total else ""
+        self._progress.update(self._task, completed=position, total=total, left=more)
         if line and not self._quiet:
-            say(line)
+            say(f"{line}; {more}" if more else line)

@@ -20,6 +20,7 @@ from smartms_img.cli.tables import tables
 from smartms_img.cli.unit import run_unit_command
 from smartms_img.errors import INTERRUPTED, ExitCode, SmartmsError
 from smartms_img.execution.child import thread_environment
+from smartms_img.io.atomic import is_disk_full
 
 app = typer.Typer(
     name="smartms",
@@ -90,6 +91,9 @@ def main() -> None:
         typer.echo("smartms: interrupted", err=True)
         sys.exit(INTERRUPTED)
     except Exception as error:
+        if is_disk_full(error):
+            typer.echo("smartms: the disk is full. Free some; the same command goes on", err=True)
+            sys.exit(ExitCode.PIPELINE_FAILED)
         typer.echo(f"smartms: {_one_line(error)}; traceback in {_write_log()}", err=True)
         sys.exit(ExitCode.PIPELINE_FAILED)
 

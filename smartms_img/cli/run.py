@@ -17,7 +17,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from smartms_img.cli.console import Counter, say
+from smartms_img.cli.console import Counter, duration, say
 from smartms_img.cli.finish import rejections, write_results
 from smartms_img.config import (
     ClusterConfig,
@@ -27,7 +27,7 @@ from smartms_img.config import (
     load_study,
 )
 from smartms_img.errors import INTERRUPTED, ExitCode
-from smartms_img.execution.engine import Engine, Outcome
+from smartms_img.execution.engine import Engine, Keep, Outcome
 from smartms_img.execution.places import check_places
 from smartms_img.execution.schedule import Ended
 from smartms_img.execution.select import Selection
@@ -59,6 +59,7 @@ class RunRequest:
     config: StudyConfig = field(default_factory=default_study)
     cluster: ClusterConfig = field(default_factory=lambda: ClusterConfig.model_validate({}))
     work: Path | None = None
+    keep: Keep = Keep.FAILED
     slurm_array: Path | None = None
     quiet: bool = False
     show_missing: bool = True
@@ -91,6 +92,7 @@ def run(  # noqa: PLR0913, PLR0917 - one argument an option
     work: Annotated[
         Path | None, typer.Option("-w", "--work", help="Scratch folder; default: OUT/work.")
     ] = None,
+    keep: Annotated[Keep, typer.Option(help="Units whose scratch files stay.")] = Keep.FAILED,
     only: Annotated[Only | None, typer.Option(help="Run only units in this state.")] = None,
     stop_after: Annotated[UnitKind | None, typer.Option(help="Last step to run.")] = None,
     emit_slurm_array: Annotated[
@@ -118,6 +120,7 @@ def run(  # noqa: PLR0913, PLR0917 - one argument an option
         config=load_study(config) if config else default_study(),
         cluster=settings.model_copy(update=flags),
         work=work,
+        keep=keep,
         slurm_array=emit_slurm_array,
         quiet=quiet,
     )
@@ -135,7 +138,7 @@ def run_dataset(request: RunRequest) -> ExitCode:
         If dataset, output folder or labels are wrong.
     """
     places = check_places(request.bids, request.out, request.work)
-    engine = Engine(places, request.config, request.cluster)
+    engine = Engine(places, request.config, request.cluster, keep=request.keep)
     with _interruptible():
         found = engine.prepare()
         if not request.quiet:
@@ -159,7 +162,7 @@ def _run_units(engine: Engine, units: Sequence[Unit], request: RunRequest) -> Ou
             state = event.state
             line = f"[{event.position}/{event.total}] {state.unit} {state.state}"
             line += f" in {event.seconds:.0f} s" + (f": {state.reason}" if state.reason else "")
-            counter.step(event.position, event.total, line)
+            counter.step(event.position, event.total, line, left=duration(event.left_s))
 
         def note(line: str) -> None:
             if not request.quiet:
@@ -172,7 +175,9 @@ def _emit_arrays(
     engine: Engine, units: Sequence[Unit], request: RunRequest, folder: Path
 ) -> ExitCode:
     count = engine.emit_arrays(units, request.selection, folder)
-    if not request.quiet:
+    if not count:
+        say("0 units: nothing to submit")
+    elif not request.quiet:
         say(f"{count} units; submit them with: bash {shlex.quote(str(folder / 'submit.sh'))}")
     return ExitCode.DONE
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from smartms_img.config.base import Frozen, Positive
+from smartms_img.naming import UnitKind
 
 SPARE_S = 120
 """Time in seconds that a worker job has to start in, and again to end in."""
@@ -125,6 +126,11 @@ class ClusterConfig(Frozen):
     )
     mem_gb: float | None = Field(
         None, gt=0, description="memory to share out; default: the machine's, or the worker jobs'"
+    )
+    unit_memory_gb: dict[UnitKind, Positive] = Field(
+        default_factory=dict,
+        description="memory of a unit of each kind in GB (10^9 bytes), where it is not the usual; "
+        "'smartms status --resources' suggests it",
     )
     slurm: SlurmConfig | None = Field(None, description="worker jobs, for launcher 'slurm'")
 

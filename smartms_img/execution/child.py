@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from smartms_img.execution.lease import HEARTBEAT_S, beat
+from smartms_img.execution.lease import HEARTBEAT_S, beat, live_lease
 from smartms_img.execution.scrub import Scrubber
 from smartms_img.io.ledger import Cause
 
@@ -159,7 +159,10 @@ def supervise(job: Job, children: Children) -> ChildExit | None:
     log = job.out / "logs" / f"{job.unit}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with log.open("w", encoding="utf-8", newline="\n") as file:
+        # Appending: of two runs that start a unit at once, the loser says so in one line.
+        if not live_lease(job.out, job.unit):
+            log.unlink(missing_ok=True)
+        with log.open("a", encoding="utf-8", newline="\n") as file:
             for line in _lines(child.stdout, job):
                 file.write(scrub(line))
                 file.flush()

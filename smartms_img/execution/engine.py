@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
-import math
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 
-from smartms_img.config import ClusterConfig, StudyConfig
+from smartms_img.config import ClusterConfig, StudyConfig, study_digest
 from smartms_img.errors import InputError
 from smartms_img.execution.child import Job, thread_environment
 from smartms_img.execution.dataset import CONFIG_FILE, write_dataset_files
 from smartms_img.execution.launchers import DaskLauncher, InProcessLauncher, Launcher
+from smartms_img.execution.needs import Needs, learn
 from smartms_img.execution.places import Places, refuse_raw
 from smartms_img.execution.plan_file import row_hash, write_plan
 from smartms_img.execution.recipe import RecipeBook
 from smartms_img.execution.resources import available_cores, available_memory_gb
-from smartms_img.execution.schedule import UNIT_MEMORY_GB, Ended, Schedule
+from smartms_img.execution.schedule import Ended, Schedule
 from smartms_img.execution.select import Selection, select_units
 from smartms_img.execution.slurm_array import write_arrays
 from smartms_img.execution.slurm_launcher import SlurmLauncher
 from smartms_img.execution.state import UnitState, unit_states
 from smartms_img.execution.survey import Survey, survey
 from smartms_img.execution.units import Unit
+from smartms_img.io.ledger import done_attempts
 
 WORKER_COMMAND = (sys.executable, "-m", "smartms_img", "run-unit")
+
+
+class Keep(StrEnum):
+    """Whose scratch files stay for inspection."""
+
+    NONE = "none"
+    FAILED = "failed"
+    ALL = "all"
 
 
 @dataclass(frozen=True)
@@ -73,12 +84,15 @@ class Engine:
         Where and how wide.
     command : sequence of str
         Command line of the worker, before its arguments.
+    keep : Keep
+        Whose scratch files stay.
     """
 
     places: Places
     config: StudyConfig
     cluster: ClusterConfig
     command: Sequence[str] = WORKER_COMMAND
+    keep: Keep = Keep.FAILED
 
     def prepare(self) -> Survey:
         """Survey the dataset and write the plan and what describes the output.
@@ -123,15 +137,20 @@ class Engine:
         Raises
         ------
         InputError
-            If the selection names an unknown participant or session.
+            If the selection names an unknown participant or session, or a unit needs more memory
+            than there is.
         """
         book = RecipeBook(self.places.out, self.config, self.places.bids)
         states = unit_states(units, self.places.out, book) if wish.only_failed else {}
         selected = select_units(units, wish, states)
+        needs = self._needs(units, selected)
         ran: list[str] = []
 
         def ended(event: Ended) -> None:
             ran.append(event.state.unit)
+            # Another run may be at work on the unit, there.
+            if self.keep is Keep.NONE and event.state.state != "running":
+                shutil.rmtree(self.places.work / event.state.unit, ignore_errors=True)
             on_end(event)
 
         with self._launcher(say) as launcher:
@@ -141,12 +160,13 @@ class Engine:
                 out=self.places.out,
                 book=book,
                 launcher=launcher,
-                job=self._job,
+                job=lambda unit: self._job(unit, needs),
                 seed=self.config.mri.seed,
+                needs=needs,
                 memory_gb=self._memory_gb,
                 on_end=ended,
                 on_retry=lambda state: say(_retry_line(state)),
-                most_gb=self.cluster.slurm.memory_gb if self.cluster.slurm else math.inf,
+                most_gb=self._worker_gb,
             )
             states = schedule.run()
         self._remove_empty_work()
@@ -164,8 +184,9 @@ class Engine:
         Raises
         ------
         InputError
-            If there are no worker jobs configured, the folder lies among the raw data, or the
-            selection names an unknown participant or session.
+            If there are no worker jobs configured, the folder lies among the raw data, the
+            selection names an unknown participant or session, or a unit needs more memory than a
+            worker job has.
         """
         slurm = self.cluster.slurm
         if slurm is None:
@@ -182,7 +203,8 @@ class Engine:
             and unit.status == "runnable"
             and states[unit.id].state not in {"done", "running"}
         ]
-        write_arrays(folder, wanted, self._job, slurm)
+        needs = self._needs(units, selected)
+        write_arrays(folder, wanted, lambda unit: self._job(unit, needs), slurm)
         return len(wanted)
 
     @contextmanager
@@ -201,6 +223,7 @@ class Engine:
         except KeyboardInterrupt:
             # Seconds count: the cluster itself is left to end with this process.
             launcher.kill()
+            self._remove_empty_work()
             raise
         except BaseException:
             launcher.close()
@@ -214,24 +237,48 @@ class Engine:
         return self.cluster.mem_gb or there or available_memory_gb()
 
     @property
+    def _worker_gb(self) -> float:
+        return self.cluster.slurm.memory_gb if self.cluster.slurm else self._memory_gb
+
+    def _needs(self, units: Sequence[Unit], selected: Collection[str]) -> Needs:
+        attempts = done_attempts(self.places.out)
+        needs = Needs(self.cluster.unit_memory_gb, learn(units, attempts))
+        done = {attempt.unit for attempt in attempts}
+        wanted = [
+            unit
+            for unit in units
+            if unit.id in selected and unit.status == "runnable" and unit.id not in done
+        ]
+        more = "'slurm.memory_gb'" if self.cluster.slurm else "--mem-gb"
+        remedy = f"Raise {more}, or lower 'unit_memory_gb' of the --cluster file"
+        needs.refuse_what_never_fits(wanted, self._worker_gb, remedy)
+        return needs
+
+    @property
     def _dask_folder(self) -> Path:
         # Another run may share the scratch folder.
         return self.places.work / f"dask-{os.getpid()}"
 
-    def _job(self, unit: Unit) -> Job:
+    def _job(self, unit: Unit, needs: Needs) -> Job:
         places = self.places
         work = places.work / unit.id
         arguments = (str(places.bids), str(places.out), "--unit", unit.id)
-        identity = ("--row-hash", row_hash(unit), "--config", str(places.out / CONFIG_FILE))
+        kept = ("--keep-work",) if self.keep is Keep.ALL else ()
+        study = ("--config", str(places.out / CONFIG_FILE))
+        identity = ("--row-hash", row_hash(unit), *study, "--config-hash", self._study_sha256)
         return Job(
             unit=unit.id,
-            command=(*self.command, *arguments, *identity, "-w", str(work)),
+            command=(*self.command, *arguments, *identity, "-w", str(work), *kept),
             environment=thread_environment(self.config.mri.seed),
             bids=places.bids,
             out=places.out,
             work=work,
-            memory_gb=UNIT_MEMORY_GB[unit.kind],
+            memory_gb=needs.unit_memory_gb(unit),
         )
+
+    @cached_property
+    def _study_sha256(self) -> str:
+        return study_digest(self.config)
 
     def _remove_empty_work(self) -> None:
         """Remove the scratch folder, unless failed units have left theirs for inspection."""

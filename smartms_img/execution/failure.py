@@ -100,7 +100,8 @@ def _failure_text(attempt: Attempt, unit: Unit, out: Path) -> str:
 
 ## Run it again
 
-    smartms run BIDS OUT participant --participant-label {unit.subject} --only failed
+    smartms run BIDS OUT participant --config OUT/smartms_config.yaml \\
+        --participant-label {unit.subject} --only failed
 
 ## Last lines of the log
 

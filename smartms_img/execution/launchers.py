@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections import deque
 from pathlib import Path
 from queue import SimpleQueue
@@ -114,7 +115,7 @@ class DaskLauncher:
         if self._client is None:
             self._client = self._connect()
         future = self._client.submit(
-            supervise_task, job, id(self), key=job.unit, pure=False, retries=0
+            supervise_task, job, id(self), key=("unit", job.unit), pure=False, retries=0
         )
         future.add_done_callback(self._ended.put)
 
@@ -145,6 +146,8 @@ class DaskLauncher:
 
         dask.config.set(_DASK_SETTINGS)
         logging.getLogger("asyncio").addFilter(_not_a_timeout)
+        # Dask asks how the machine is reached from elsewhere; without a network it need not be.
+        warnings.filterwarnings("ignore", "Couldn't detect a suitable IP", RuntimeWarning)
         cluster = LocalCluster(  # type: ignore[no-untyped-call]
             n_workers=self.slots,
             threads_per_worker=1,

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
 from smartms_img.errors import SmartmsError
@@ -40,12 +41,16 @@ class Lease:
         Its start, which tells it from a later one of the same id.
     job : str
         Job of the batch system that it belongs to; empty where there is none.
+    namespace : str
+        Running system and process namespace: containers may share the name of a host, and each
+        count its processes from 1.
     """
 
     host: str
     pid: int
     start_ticks: int
     job: str = ""
+    namespace: str = ""
 
 
 def lease_file(out: Path, unit_id: str) -> Path:
@@ -121,12 +126,13 @@ def current_job() -> str:
 
 def _claim() -> str:
     pid = os.getpid()
-    return json.dumps(asdict(Lease(socket.gethostname(), pid, _ticks(pid), current_job())))
+    held = Lease(socket.gethostname(), pid, _ticks(pid), current_job(), _namespace())
+    return json.dumps(asdict(held))
 
 
 def _remove_dead(path: Path) -> None:
     held = _read(path)
-    if held is not None and not _is_live(path, held):
+    if not (_is_live(path, held) if held else _is_fresh(path, HEARTBEAT_S)):
         _remove(path)
 
 
@@ -146,12 +152,26 @@ def _read(path: Path) -> Lease | None:
 
 
 def _is_live(path: Path, held: Lease) -> bool:
-    if held.host == socket.gethostname():
+    if held.host == socket.gethostname() and held.namespace in {"", _namespace()}:
         return held.start_ticks == _ticks(held.pid)
+    return _is_fresh(path, EXPIRES_S)
+
+
+def _is_fresh(path: Path, seconds: float) -> bool:
+    """Tell whether a file was written or renewed so lately: a full disk leaves an empty lease."""
     try:
-        return time.time() - path.stat().st_mtime < EXPIRES_S
+        return time.time() - path.stat().st_mtime < seconds
     except FileNotFoundError:
         return False
+
+
+@cache
+def _namespace() -> str:
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return ""
 
 
 def _ticks(pid: int) -> int:

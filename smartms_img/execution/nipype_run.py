@@ -12,6 +12,7 @@ from nipype.pipeline.engine import Workflow
 
 from smartms_img.execution.worker import UnitError
 from smartms_img.interfaces.base import ERROR_FILE_VARIABLE
+from smartms_img.io.atomic import is_disk_full
 from smartms_img.io.ledger import Cause
 
 _CAUSES: dict[str, Cause] = {
@@ -77,4 +78,6 @@ def _explain(error: Exception, error_file: Path) -> UnitError:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if lines and lines[-1] == KeyboardInterrupt.__name__:
         raise KeyboardInterrupt from error
+    if is_disk_full(error):
+        return UnitError("disk-full", "the disk of the scratch folder is full")
     return UnitError("python-error", lines[-1] if lines else type(error).__name__)

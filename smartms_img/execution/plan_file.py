@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import get_args
 
+from smartms_img.errors import InputError
 from smartms_img.execution.units import PlanStatus, Unit
 from smartms_img.io import plan_table
 from smartms_img.io.atomic import write_text
@@ -61,6 +62,20 @@ def read_plan(out: Path) -> list[Unit]:
         )
         for row in plan_table.read_plan(out)
     ]
+
+
+def read_unit(out: Path, unit_id: str, digest: str) -> Unit:
+    """Return the row of one unit.
+
+    Raises
+    ------
+    InputError
+        If the plan has no such unit, or its :func:`row_hash` is not ``digest``.
+    """
+    planned = next((unit for unit in read_plan(out) if unit.id == unit_id), None)
+    if planned is None or row_hash(planned) != digest:
+        raise InputError(f"the plan has no such row of {unit_id}", "Start it with 'smartms run'")
+    return planned
 
 
 def row_hash(unit: Unit) -> str:

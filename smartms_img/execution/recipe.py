@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,19 +74,34 @@ class RecipeBook:
     def __init__(self, out: Path, config: StudyConfig, bids: Path | None = None) -> None:
         self._out, self._config, self._bids = out, config, bids
         self._digests: dict[Path, str] = {}
+        self._config_sha256 = {kind: unit_digest(kind, config) for kind in UnitKind}
 
-    def recipe(self, unit: Unit, done: Iterable[str]) -> Recipe:
-        """Return the recipe of a unit; of its dependencies those in ``done`` count."""
-        finished = set(done)
+    def recipe(
+        self, unit: Unit, done: Iterable[str], attempts: Mapping[str, Attempt] | None = None
+    ) -> Recipe:
+        """Return the recipe of a unit.
+
+        Parameters
+        ----------
+        unit : Unit
+            The unit.
+        done : iterable of str
+            Those of its dependencies that count.
+        attempts : mapping of str to Attempt, optional
+            Latest attempts that are known already; the others are read.
+        """
+        finished, known = set(done), attempts or {}
         derived: dict[str, str] = {}
-        for dependency in unit.depends:
-            attempt = latest_attempt(self._out, dependency) if dependency in finished else None
+        for name in unit.depends:
+            if name not in finished:
+                continue
+            attempt = known.get(name) or latest_attempt(self._out, name)
             for relative, digest in (attempt.outputs if attempt else {}).items():
                 derived[DERIVATIVE_PREFIX + relative] = digest
         return Recipe(
             self._raw(unit, self._bids) if self._bids else None,
             derived,
-            unit_digest(unit.kind, self._config),
+            self._config_sha256[unit.kind],
             METHOD_VERSION[unit.kind],
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from pathlib import Path
 from smartms_img.execution.child import ChildExit, Job
 from smartms_img.execution.failure import Started, settle_exit
 from smartms_img.execution.launchers import Launcher
+from smartms_img.execution.needs import Needs, longest_first, time_left_s
 from smartms_img.execution.recipe import RecipeBook
 from smartms_img.execution.retry import Retries
 from smartms_img.execution.state import UNSETTLED, UnitState, unit_state
@@ -18,43 +20,28 @@ from smartms_img.execution.units import Unit
 from smartms_img.io.ledger import next_number
 from smartms_img.naming import UnitKind
 
-# Peak resident memory of one unit; the most that was measured, rounded up.
-UNIT_MEMORY_GB = {
-    UnitKind.SESSION: 3.0,
-    UnitKind.PAIR: 3.0,
-    UnitKind.EYE: 1.0,
-    UnitKind.SUBJECT: 0.5,
-}
-
-
-# Relative work of a unit: only the order in which units start depends on it.
-_WORK = {UnitKind.SESSION: 10, UnitKind.PAIR: 10, UnitKind.EYE: 1, UnitKind.SUBJECT: 1}
-
-
-def longest_first(units: Sequence[Unit]) -> list[Unit]:
-    """Put first what most work waits for: short units then fill the gaps at the end.
-
-    Parameters
-    ----------
-    units : sequence of Unit
-        A unit comes after those it depends on, and so it does in the result.
-    """
-    ahead: dict[str, int] = {}
-    for unit in reversed(units):
-        ahead[unit.id] = _WORK[unit.kind] + ahead.get(unit.id, 0)
-        for name in unit.depends:
-            ahead[name] = max(ahead.get(name, 0), ahead[unit.id])
-    return sorted(units, key=lambda unit: -ahead[unit.id])
-
 
 @dataclass(frozen=True)
 class Ended:
-    """A unit that has just ended: its state, wall-clock seconds, and its place in the count."""
+    """A unit that has just ended.
+
+    Attributes
+    ----------
+    state : UnitState
+        What it ended as.
+    seconds : float
+        Wall-clock time that it took.
+    position, total : int
+        Its place in the count of units that run.
+    left_s : float
+        Time in s that the others are expected to take, with all slots busy.
+    """
 
     state: UnitState
     seconds: float
     position: int
     total: int
+    left_s: float
 
 
 @dataclass
@@ -77,8 +64,10 @@ class Schedule:
         Makes the job of a unit.
     seed : int
         Random seed of ANTs, for the ledger.
+    needs : Needs
+        Memory and time of units.
     memory_gb : float
-        Memory to share out; a unit that needs more runs alone.
+        Memory to share out; no unit needs more.
     on_end : callable
         Told of each unit that has run.
     on_retry : callable, optional
@@ -94,6 +83,7 @@ class Schedule:
     launcher: Launcher
     job: Callable[[Unit], Job]
     seed: int
+    needs: Needs
     memory_gb: float
     on_end: Callable[[Ended], None]
     on_retry: Callable[[UnitState], None] = lambda _: None
@@ -102,13 +92,16 @@ class Schedule:
     _running: dict[str, Started] = field(default_factory=dict)
     _memory: dict[str, float] = field(default_factory=dict)
     _ran: int = 0
+    _taken_s: dict[UnitKind, deque[float]] = field(default_factory=dict)
+    _left_s: float = 0.0
+    _estimated_at: datetime | None = None
 
     def __post_init__(self) -> None:
         self._retries = Retries(self.most_gb)
 
     def run(self) -> dict[str, UnitState]:
         """Run until nothing is left to do; return the state of every unit of the plan."""
-        waiting = longest_first(self.units)
+        waiting = longest_first(self.units, self.needs.unit_seconds)
         while waiting or self._running:
             waiting = [unit for unit in waiting if not self._settle_or_start(unit)]
             if self._running:
@@ -132,12 +125,12 @@ class Schedule:
         return True
 
     def _start(self, unit: Unit) -> None:
-        self.launcher.start(replace(self.job(unit), memory_gb=self._memory_gb(unit)))
         number = next_number(self.out, unit.id)
         self._running[unit.id] = Started(unit, number, datetime.now(UTC), self.seed)
+        self.launcher.start(replace(self.job(unit), memory_gb=self._memory_gb(unit)))
 
     def _memory_gb(self, unit: Unit) -> float:
-        return self._memory.get(unit.id, UNIT_MEMORY_GB[unit.kind])
+        return self._memory.get(unit.id, self.needs.unit_memory_gb(unit))
 
     def _has_room(self, unit: Unit) -> bool:
         if not self._running:
@@ -154,9 +147,27 @@ class Schedule:
             return
         self.states[ended.unit] = state
         self._ran += 1
-        still_open = set(self.selected) - self.states.keys()
-        seconds = (datetime.now(UTC) - started.at).total_seconds()
-        self.on_end(Ended(state, seconds, self._ran, self._ran + len(still_open)))
+        now = datetime.now(UTC)
+        seconds = (now - started.at).total_seconds()
+        open_ids = set(self.selected) - self.states.keys()
+        total = self._ran + len(open_ids)
+        if state.state == "done":
+            self._taken_s.setdefault(started.unit.kind, deque(maxlen=50)).append(seconds)
+        self.on_end(Ended(state, seconds, self._ran, total, self._time_left_s(open_ids, now)))
+
+    def _time_left_s(self, open_ids: Collection[str], now: datetime) -> float:
+        """Return the expected time until all units have ended; no more than a second old."""
+        if self._estimated_at is None or (now - self._estimated_at).total_seconds() > 1.0:
+            still_open = [unit for unit in self.units if unit.id in open_ids]
+            gone_s = {name: (now - run.at).total_seconds() for name, run in self._running.items()}
+            self._left_s = time_left_s(still_open, self._seconds, gone_s, self.launcher.slots)
+            self._estimated_at = now
+        return self._left_s
+
+    def _seconds(self, unit: Unit) -> float:
+        """Return the time that units of this kind have taken in this run, or else took before."""
+        taken = self._taken_s.get(unit.kind)
+        return sum(taken) / len(taken) if taken else self.needs.unit_seconds(unit)
 
     def _try_again(self, unit: Unit, ended: ChildExit) -> bool:
         memory_gb = self._retries.next_memory_gb(ended, self._memory_gb(unit))

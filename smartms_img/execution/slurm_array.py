@@ -21,7 +21,8 @@ _LONGEST_ARRAY = 1000
 _SCRIPT = """#!/usr/bin/env bash
 {header}
 
-{prologue}task=$(sed -n "${{SLURM_ARRAY_TASK_ID}}p" {tasks})
+{prologue}set -u
+task=$(sed -n "${{SLURM_ARRAY_TASK_ID}}p" {tasks})
 eval "exec $task"
 """
 

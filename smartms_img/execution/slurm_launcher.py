@@ -14,7 +14,6 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from smartms_img.config import SlurmConfig
-from smartms_img.errors import InputError
 from smartms_img.execution.child import ChildExit, Job
 from smartms_img.execution.lease import live_lease, release_job
 from smartms_img.execution.scrub import Scrubber
@@ -104,13 +103,8 @@ class SlurmLauncher:
         Raises
         ------
         InputError
-            If no worker has the memory that the unit needs, or SLURM refuses the jobs.
+            If SLURM refuses the jobs.
         """
-        offered = self._config.memory_gb
-        if job.memory_gb > offered:
-            problem = f"{job.unit} needs {job.memory_gb:g} GB, and a worker job has {offered:g} GB"
-            remedy = "Give 'slurm.memory_gb' of the --cluster file that much, or more"
-            raise InputError(problem, remedy)
         if self._pool is None:
             self._pool = SlurmPool(self._config, self._folder, self._say)
         self._queue.append(job)

@@ -26,6 +26,14 @@ from smartms_img.execution.slurm_jobs import (
 
 _PREFIX = "smartms-"
 _OWNER = "client.json"
+# Reasons for which a pending job stays pending.
+_NEVER = (
+    "PartitionTimeLimit",
+    "PartitionNodeLimit",
+    "BadConstraints",
+    "InvalidAccount",
+    "InvalidQOS",
+)
 _LOOK_S = 5.0
 _SAY_S = 60.0
 _END_S = 60.0
@@ -129,8 +137,8 @@ class SlurmPool:
 
         Raises
         ------
-        SlurmError
-            If jobs end again and again without coming to work.
+        InputError
+            If jobs end again and again without coming to work, or can never start.
         """
         now = time.monotonic()
         if now - self._looked < _LOOK_S:
@@ -141,6 +149,10 @@ class SlurmPool:
             self._replace_stillborn(active_jobs(self.name))
 
     def _replace_stillborn(self, active: dict[str, str]) -> None:
+        for why in active.values():
+            if any(f"({word})" in why for word in _NEVER):
+                problem = f"SLURM will never start the worker jobs: {why}"
+                raise InputError(problem, "Correct 'slurm' in the --cluster file")
         here = {seat.name for seat in self.seats()}
         if here:
             self._stillborn.clear()

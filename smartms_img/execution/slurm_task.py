@@ -12,6 +12,7 @@ import socket
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -42,6 +43,9 @@ def supervise_task(job: Job, scratch: str | None) -> ChildExit | None:
         None if the worker is ending. With cause 'out-of-memory' if the kernel said so.
     """
     local = _on_this_node(job, scratch)
+    if not local.work.is_absolute():
+        reason = f"'{scratch}' (local_scratch) is no folder on node {socket.gethostname()}"
+        return ChildExit(job.unit, 1, 0, 0.0, 0.0, "bad-input", reason)
     with _LOCK:
         _RUNNING.add(job.unit)
     kills = _memory_kills()
@@ -52,6 +56,8 @@ def supervise_task(job: Job, scratch: str | None) -> ChildExit | None:
         release_dead(job.out, job.unit)
         if scratch:
             shutil.rmtree(local.work, ignore_errors=True)
+            with suppress(OSError):
+                local.work.parent.rmdir()
         with _LOCK:
             _RUNNING.discard(job.unit)
     if ended is None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
 from smartms_img.execution.lease import live_lease
-from smartms_img.execution.recipe import RecipeBook
+from smartms_img.execution.recipe import Recipe, RecipeBook
 from smartms_img.execution.units import Unit
 from smartms_img.io.ledger import Attempt, latest_attempt, outputs_intact
 from smartms_img.naming import UnitKind
@@ -45,15 +45,23 @@ def unit_states(units: Iterable[Unit], out: Path, book: RecipeBook) -> dict[str,
         Tells whether outputs are of today's inputs, configuration and method.
     """
     states: dict[str, UnitState] = {}
+    attempts: dict[str, Attempt] = {}
     for unit in units:
-        states[unit.id] = unit_state(unit, states, out, book)
+        states[unit.id] = unit_state(unit, states, out, book, attempts)
     return states
 
 
 def unit_state(
-    unit: Unit, states: Mapping[str, UnitState], out: Path, book: RecipeBook
+    unit: Unit,
+    states: Mapping[str, UnitState],
+    out: Path,
+    book: RecipeBook,
+    attempts: dict[str, Attempt] | None = None,
 ) -> UnitState:
-    """Derive the state of one unit from its own files and the states of its dependencies."""
+    """Derive the state of one unit from its own files and the states of its dependencies.
+
+    Attempts that are read are added to ``attempts``, and those that are there are not read again.
+    """
     if unit.status != "runnable":
         return UnitState(unit.id, unit.status, reason=unit.reason)
     if holder := live_lease(out, unit.id):
@@ -66,7 +74,9 @@ def unit_state(
     if attempt.state == "failed":
         return UnitState(unit.id, "failed", attempt.cause, attempt.reason)
     done = [name for name in unit.depends if states[name].state == "done"]
-    reason = _why_stale(unit, attempt, done, out, book)
+    reason = _why_stale(attempt, lambda: book.recipe(unit, done, attempts), out)
+    if attempts is not None:
+        attempts[unit.id] = attempt
     return UnitState(unit.id, "pending" if reason else "done", reason=reason)
 
 
@@ -83,9 +93,9 @@ def _hindrance(unit: Unit, states: Mapping[str, UnitState]) -> UnitState | None:
     return None
 
 
-def _why_stale(unit: Unit, attempt: Attempt, done: list[str], out: Path, book: RecipeBook) -> str:
+def _why_stale(attempt: Attempt, recipe: Callable[[], Recipe], out: Path) -> str:
     try:
-        current = book.recipe(unit, done).matches(attempt)
+        current = recipe().matches(attempt)
     except OSError:
         return "an input cannot be read"
     if not current:

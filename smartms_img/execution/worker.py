@@ -22,7 +22,7 @@ from smartms_img.execution.recipe import Recipe, RecipeBook
 from smartms_img.execution.scrub import Scrubber
 from smartms_img.execution.units import Unit, UnitContext
 from smartms_img.execution.versions import versions
-from smartms_img.io.atomic import atomic_path, sha256
+from smartms_img.io.atomic import atomic_path, is_disk_full, sha256
 from smartms_img.io.ledger import (
     Attempt,
     Cause,
@@ -45,11 +45,12 @@ class UnitError(Exception):
 
 @dataclass(frozen=True)
 class Paths:
-    """Dataset, output directory, and the scratch folder of this unit."""
+    """Dataset, output directory, and the scratch folder of this unit; whether that stays."""
 
     bids: Path
     out: Path
     work: Path
+    keep_work: bool = False
 
 
 def run_unit(unit: Unit, paths: Paths, config: StudyConfig, execute: Execute) -> Attempt:
@@ -116,7 +117,7 @@ def run_unit(unit: Unit, paths: Paths, config: StudyConfig, execute: Execute) ->
             job_id=current_job(),
         )
         write_attempt(paths.out, attempt)
-        if failure is None:
+        if failure is None and not paths.keep_work:
             shutil.rmtree(paths.work, ignore_errors=True)
     return attempt
 
@@ -171,5 +172,7 @@ def _explain(error: Exception) -> UnitError:
         return UnitError("bad-input", str(error))
     if isinstance(error, MeasurementError):
         return UnitError("measurement-error", str(error))
+    if is_disk_full(error):
+        return UnitError("disk-full", "the disk of scratch or output folder is full")
     first = (str(error).strip() or "no message").splitlines()[0]
     return UnitError("python-error", f"{type(error).__name__}: {first}")

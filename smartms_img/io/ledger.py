@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import json
+import os
+import re
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from smartms_img.errors import InputError
+from pydantic import TypeAdapter
+
 from smartms_img.io.atomic import sha256, write_json
 
 DERIVATIVE_PREFIX = "bids::"
 """Marks an input that is an output of another unit."""
+
+_ATTEMPT = re.compile(r"attempt-\d{4}\.json")
+_NO_TIME = "1970-01-01T00:00:00+00:00"
 
 Cause = Literal[
     "",
@@ -25,6 +30,8 @@ Cause = Literal[
     "preempted",
     "node-lost",
     "lost",
+    "damaged-record",
+    "disk-full",
 ]
 
 
@@ -92,6 +99,14 @@ class Attempt:
         return span.total_seconds()
 
 
+_ATTEMPTS = TypeAdapter(Attempt)
+
+
+def attempt_name(attempt: Attempt) -> tuple[str, str]:
+    """Return the folder and the name of an attempt's file."""
+    return attempt.unit, f"attempt-{attempt.number:04d}.json"
+
+
 def unit_folder(out: Path, unit_id: str) -> Path:
     """Return the ledger folder of a unit."""
     return out / "ledger" / unit_id
@@ -99,11 +114,20 @@ def unit_folder(out: Path, unit_id: str) -> Path:
 
 def attempt_files(out: Path, unit_id: str) -> list[Path]:
     """Return the attempts of a unit, oldest first."""
-    return sorted(unit_folder(out, unit_id).glob("attempt-[0-9][0-9][0-9][0-9].json"))
+    folder = unit_folder(out, unit_id)
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries]
+    except FileNotFoundError:
+        return []
+    return [folder / name for name in sorted(names) if _ATTEMPT.fullmatch(name)]
 
 
 def latest_attempt(out: Path, unit_id: str) -> Attempt | None:
-    """Return the last attempt at a unit, or None if there was none."""
+    """Return the last attempt at a unit, or None if there was none.
+
+    One whose file is damaged has failed, with the cause 'damaged-record'.
+    """
     files = attempt_files(out, unit_id)
     return _read(files[-1]) if files else None
 
@@ -122,11 +146,18 @@ def next_number(out: Path, unit_id: str) -> int:
 
 def write_attempt(out: Path, attempt: Attempt) -> None:
     """Write an attempt atomically."""
-    name = f"attempt-{attempt.number:04d}.json"
+    unit, name = attempt_name(attempt)
     content = asdict(attempt)
     if not attempt.job_id:
         del content["job_id"]
-    write_json(unit_folder(out, attempt.unit) / name, content)
+    write_json(unit_folder(out, unit) / name, content)
+
+
+def done_attempts(out: Path) -> list[Attempt]:
+    """Return the last attempt that succeeded, of every unit that has one."""
+    folders = sorted(path for path in (out / "ledger").glob("*") if path.is_dir())
+    attempts = (latest_done(out, folder.name) for folder in folders)
+    return [attempt for attempt in attempts if attempt is not None]
 
 
 def outputs_intact(out: Path, attempt: Attempt) -> bool:
@@ -139,7 +170,34 @@ def outputs_intact(out: Path, attempt: Attempt) -> bool:
 
 def _read(path: Path) -> Attempt:
     try:
-        return Attempt(**json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        name = path.relative_to(path.parents[2]).as_posix()
-        raise InputError("is not a record of an attempt", "Delete it", file=name) from error
+        attempt = _ATTEMPTS.validate_json(path.read_bytes(), strict=True)
+        if attempt_name(attempt) == (path.parent.name, path.name) and attempt.seconds >= 0:
+            return attempt
+    except (ValueError, TypeError, OSError):
+        pass
+    return _damaged(path)
+
+
+def _damaged(path: Path) -> Attempt:
+    """Return what a file that cannot be read stands for: an attempt that counts for nothing."""
+    return Attempt(
+        unit=path.parent.name,
+        number=int(path.stem.removeprefix("attempt-")),
+        state="failed",
+        cause="damaged-record",
+        reason=f"its record {path.name} in the ledger is damaged; it has to run again",
+        host="",
+        pid=0,
+        started=_NO_TIME,
+        ended=_NO_TIME,
+        exit_code=1,
+        max_rss_mb=0.0,
+        cpu_s=0.0,
+        seed=0,
+        versions={},
+        row_hash="",
+        config_sha256="",
+        method_version="",
+        inputs={},
+        outputs={},
+    )

@@ -114,6 +114,37 @@ def test_exit_codes_and_summary(folder: Path) -> None:
     assert (mended.returncode, mended.stdout, mended.stderr) == (0, "", "")
 
 
+def test_status_tells_what_changes_and_what_units_took(folder: Path) -> None:
+    bids = make_dataset(folder / "bids", s01={"M06_T1w": "await go\nvalue x"})
+    arguments = ("run", "bids", "out", "participant", "--config", "study.yaml", "--quiet")
+    run = subprocess.Popen([sys.executable, fake_smartms.__file__, *arguments], cwd=folder)
+    wait_until((folder / "out/ledger/sub-01_ses-M06_mri/lease.json").is_file)
+    command = [sys.executable, fake_smartms.__file__, "status", "out", "--json", "--watch"]
+    watch = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)
+    assert watch.stdout is not None
+    first = json.loads(watch.stdout.readline())
+    assert first["counts"]["running"] >= 1
+    assert first["left_s"] > 0
+    (bids / "go").touch()
+    *_, last = (json.loads(line) for line in watch.stdout)
+    assert (watch.wait(), run.wait()) == (0, 0)
+    assert last["counts"]["done"] == 6
+    assert last["left_s"] is None
+    changed = {unit["unit"]: unit["state"] for unit in last["units"]}
+    assert changed["sub-01_subject"] == "done"
+
+    content = json.loads(smartms(folder, "status", "out", "--resources", "--json").stdout)
+    assert {kind: entry["done"] for kind, entry in content.items()} == {
+        **dict.fromkeys(("session", "eye"), 2),
+        **dict.fromkeys(("pair", "subject"), 1),
+    }
+    assert all(0.05 < entry["memory_gb"] < 1 for entry in content.values())
+    lines = smartms(folder, "status", "out", "--resources").stdout.splitlines()
+    assert lines[0].split("\t")[:3] == ["kind", "done", "memory_gb"]
+    assert "unit_memory_gb:" in lines
+    assert lines[-1] == "longest_unit_minutes: 1"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -67,6 +67,7 @@ class Run:
         cluster = {"launcher": "slurm", "slurm": SLURM | slurm}
         (folder / "slurm.yaml").write_text(yaml.safe_dump(cluster))
         (folder / "inprocess.yaml").write_text("launcher: inprocess\n")
+        (folder / "dask.yaml").write_text("launcher: dask\nn_procs: 2\n")
 
     def start(self, *more: str, out: str = "out", cluster: str = "slurm") -> subprocess.Popen[str]:
         arguments = ("run", "bids", out, "participant", "--config", "study.yaml")

@@ -1,12 +1,20 @@
 """Runs of fake units: each child takes the time that Python takes to start, so runs are few."""
 
+import errno
+import json
+import os
 from pathlib import Path
 
 import pytest
-from fake_smartms import make_dataset, run_engine
+from fake_smartms import COMMAND, fake_config, make_dataset, run_engine
 
+from smartms_img.config import ClusterConfig
 from smartms_img.errors import InputError
-from smartms_img.execution.engine import Outcome
+from smartms_img.execution.engine import Engine, Outcome
+from smartms_img.execution.places import check_places
+from smartms_img.execution.plan_file import read_plan
+from smartms_img.execution.select import Selection
+from smartms_img.execution.worker import Paths, run_unit
 from smartms_img.io.ledger import latest_attempt, unit_folder
 from smartms_img.naming import UnitKind
 
@@ -119,3 +127,91 @@ def test_selection(tmp_path: Path) -> None:
     assert outcome.states["sub-01_ses-M00_mri"].state == "pending"
     with pytest.raises(InputError, match="unknown participant label '07'"):
         run_engine(bids, out, subjects=("07",))
+
+
+@pytest.mark.parametrize(
+    ("keep", "stays"), [("none", set()), ("failed", {"failed"}), ("all", {"done", "failed"})]
+)
+def test_scratch_files_that_stay(tmp_path: Path, keep: str, stays: set[str]) -> None:
+    bids = make_dataset(tmp_path / "bids", s01={"M06_T1w": "kill", "M00_ring": "fail python"})
+    outcome = run_engine(bids, tmp_path / "out", keep=keep)
+    there = {path.name for path in (tmp_path / "out/work").glob("sub-*")}
+    assert there == {name for name in outcome.ran if outcome.states[name].state in stays}
+
+
+def test_a_damaged_record_is_an_attempt_that_counts_for_nothing(tmp_path: Path) -> None:
+    bids, out = make_dataset(tmp_path / "bids", s01={}), tmp_path / "out"
+    run_engine(bids, out)
+    before = derivatives(out)
+    unit = "sub-01_ses-M06_mri"
+    (unit_folder(out, unit) / "attempt-0001.json").write_text('{"unit": "sub-01')
+    attempt = latest_attempt(out, unit)
+    assert attempt is not None
+    assert (attempt.state, attempt.cause) == ("failed", "damaged-record")
+    again = run_engine(bids, out)
+    assert set(again.ran) == {unit}
+    assert again.not_done == []
+    assert derivatives(out) == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"started": ""},
+        {"outputs": None},
+        {"state": "dome"},
+        {"unit": "sub-01_subject"},
+        {"cause": 1},
+    ],
+)
+def test_a_record_of_another_shape_is_damaged(tmp_path: Path, change: dict[str, object]) -> None:
+    bids, out = make_dataset(tmp_path / "bids", s01={}), tmp_path / "out"
+    (unit,) = run_engine(bids, out, stop_after=UnitKind.SESSION, sessions=("M00",)).ran
+    path = unit_folder(out, unit) / "attempt-0001.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    attempt = latest_attempt(out, unit)
+    assert attempt is not None
+    assert attempt.cause == "damaged-record"
+
+
+def test_units_do_not_run_with_the_configuration_of_another_run(tmp_path: Path) -> None:
+    bids, out = make_dataset(tmp_path / "bids", s01={}), tmp_path / "out"
+    cluster = ClusterConfig.model_validate({"launcher": "inprocess"})
+    engine = Engine(check_places(bids, out), fake_config(), cluster, COMMAND)
+    units = engine.prepare().units
+    other = fake_config().model_copy(update={"study_id": "OTHER"})
+    Engine(check_places(bids, out), other, cluster, COMMAND).prepare()
+    outcome = engine.run(units, Selection(sessions=("M00",)), lambda _: None)
+    reason = outcome.states["sub-01_ses-M00_mri"].reason
+    assert "another run has given this output another configuration" in reason
+
+
+def test_a_unit_that_never_fits_is_refused_at_once(tmp_path: Path) -> None:
+    bids, out = make_dataset(tmp_path / "bids", s01={}), tmp_path / "out"
+    cluster = ClusterConfig.model_validate({"mem_gb": 2.0})
+    engine = Engine(check_places(bids, out), fake_config(), cluster, COMMAND)
+    units = engine.prepare().units
+    with pytest.raises(InputError) as caught:
+        engine.run(units, Selection(), lambda _: None)
+    assert str(caught.value) == (
+        "sub-01_ses-M00_mri needs 3 GB, and a worker has 2 GB. "
+        "Raise --mem-gb, or lower 'unit_memory_gb' of the --cluster file."
+    )
+    assert not (out / "ledger").exists()
+    small = {"session": 0.5, "pair": 0.5, "eye": 0.5}
+    fits = ClusterConfig.model_validate({"mem_gb": 2.0, "unit_memory_gb": small})
+    engine = Engine(check_places(bids, out), fake_config(), fits, COMMAND)
+    assert engine.run(units, Selection(), lambda _: None).not_done == []
+
+
+def test_a_full_disk_is_a_cause(tmp_path: Path) -> None:
+    bids, out = make_dataset(tmp_path / "bids", s01={}), tmp_path / "out"
+    unit = run_engine(bids, out, stop_after=UnitKind.SESSION).ran[0]
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(tmp_path / "x"))
+
+    planned = next(row for row in read_plan(out) if row.id == unit)
+    attempt = run_unit(planned, Paths(bids, out, tmp_path / "work"), fake_config(), full)
+    assert (attempt.state, attempt.cause) == ("failed", "disk-full")
+    assert str(tmp_path) not in attempt.reason

@@ -51,6 +51,19 @@ def test_dask_listens_on_loopback_at_most(tmp_path: Path) -> None:
         launcher.close()
 
 
+def test_the_scheduler_keeps_nothing_of_a_unit_that_has_ended(tmp_path: Path) -> None:
+    """Dask keeps what it knows of a name for ever, so units share one."""
+    launcher = DaskLauncher(1, tmp_path / "dask")
+    try:
+        for name in ("sub-01_ses-M00_mri", "sub-02_subject", "unit3"):
+            launcher.start(job(tmp_path, name, ""))
+            launcher.wait()
+        scheduler = launcher._client.cluster.scheduler
+        assert len(scheduler.task_prefixes) == 1
+    finally:
+        launcher.close()
+
+
 def test_time_outs_that_dask_leaves_unread_are_not_printed(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

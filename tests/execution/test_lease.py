@@ -9,6 +9,7 @@ import pytest
 
 from smartms_img.execution.lease import (
     EXPIRES_S,
+    HEARTBEAT_S,
     UnitBusyError,
     claim,
     lease,
@@ -49,6 +50,30 @@ def test_a_process_id_that_was_given_again_does_not_hold(tmp_path: Path) -> None
         path = lease_file(tmp_path, UNIT)
         content = json.loads(path.read_text())
         path.write_text(json.dumps(content | {"start_ticks": content["start_ticks"] - 1}))
+        assert live_lease(tmp_path, UNIT) is None
+
+
+def test_an_empty_lease_that_a_full_disk_has_left_does_not_hold_for_long(tmp_path: Path) -> None:
+    path = lease_file(tmp_path, UNIT)
+    path.parent.mkdir(parents=True)
+    path.touch()
+    with pytest.raises(UnitBusyError), lease(tmp_path, UNIT):
+        pass
+    past = time.time() - HEARTBEAT_S - 1
+    os.utime(path, (past, past))
+    with lease(tmp_path, UNIT):
+        assert live_lease(tmp_path, UNIT) is not None
+
+
+def test_the_process_of_another_container_is_judged_by_its_heartbeat(tmp_path: Path) -> None:
+    """Containers may share the name of a host, and each counts its processes from 1."""
+    with lease(tmp_path, UNIT):
+        path = lease_file(tmp_path, UNIT)
+        content = json.loads(path.read_text()) | {"namespace": "another", "start_ticks": 1}
+        path.write_text(json.dumps(content))
+        assert live_lease(tmp_path, UNIT) is not None
+        past = time.time() - EXPIRES_S - 1
+        os.utime(path, (past, past))
         assert live_lease(tmp_path, UNIT) is None
 
 

@@ -4,8 +4,9 @@ import pytest
 from fake_smartms import fake_config, make_dataset
 
 from smartms_img.execution.child import ChildExit, Job
+from smartms_img.execution.needs import UNIT_SECONDS, Needs, longest_first
 from smartms_img.execution.recipe import RecipeBook
-from smartms_img.execution.schedule import Schedule, longest_first
+from smartms_img.execution.schedule import Schedule
 from smartms_img.execution.survey import survey
 
 
@@ -32,8 +33,8 @@ class CountingLauncher:
         self.jobs.clear()
 
 
-# A session is counted as 3 GB; four slots are never exceeded, and one unit always runs.
-@pytest.mark.parametrize(("memory_gb", "most"), [(100.0, 4), (6.0, 2), (0.5, 1)])
+# A session is counted as 3 GB; four slots are never exceeded.
+@pytest.mark.parametrize(("memory_gb", "most"), [(100.0, 4), (6.0, 2), (5.9, 1)])
 def test_units_side_by_side_fit_memory_and_slots(
     tmp_path: Path, memory_gb: float, most: int
 ) -> None:
@@ -48,6 +49,7 @@ def test_units_side_by_side_fit_memory_and_slots(
         launcher=launcher,
         job=lambda unit: Job(unit.id, (), {}, bids, tmp_path / "out", tmp_path),
         seed=1,
+        needs=Needs({}, {}),
         memory_gb=memory_gb,
         on_end=lambda _: None,
     )
@@ -60,7 +62,7 @@ def test_units_side_by_side_fit_memory_and_slots(
 def test_units_that_others_wait_for_start_first(tmp_path: Path) -> None:
     bids = make_dataset(tmp_path / "bids", s01={}, s02={})
     units = survey(bids, fake_config()).units
-    ordered = longest_first(units)
+    ordered = longest_first(units, lambda unit: UNIT_SECONDS[unit.kind])
     assert sorted(unit.id for unit in ordered) == sorted(unit.id for unit in units)
     place = {unit.id: n for n, unit in enumerate(ordered)}
     assert all(place[name] < place[unit.id] for unit in units for name in unit.depends)

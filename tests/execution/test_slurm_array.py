@@ -74,6 +74,7 @@ def test_an_array_script(tmp_path: Path) -> None:
 #SBATCH --qos=x
 
 module load a
+set -u
 task=$(sed -n "${{SLURM_ARRAY_TASK_ID}}p" {tmp_path}/jobs/01-session.tasks)
 eval "exec $task"
 """

@@ -141,6 +141,15 @@ def test_what_slurm_refuses_is_one_line(make) -> None:
     )
 
 
+def test_jobs_that_slurm_will_never_start_are_one_line(make) -> None:
+    run = make({}, walltime="5-00:00:00")
+    *_, line = run.finish(run.start(), code=2, seconds=60).splitlines()
+    assert line == (
+        "smartms: SLURM will never start the worker jobs: PENDING (PartitionTimeLimit). "
+        "Correct 'slurm' in the --cluster file."
+    )
+
+
 def test_workers_that_cannot_start_are_one_line(make) -> None:
     run = make({}, jobs=1, python="/nonexistent/python")
     *_, line = run.finish(run.start(), code=2).splitlines()
@@ -151,7 +160,7 @@ def test_workers_that_cannot_start_are_one_line(make) -> None:
 def test_a_unit_that_fits_no_worker_is_refused(make) -> None:
     run = make({}, memory_gb=0.3)
     output = run.finish(run.start(), code=2)
-    assert output.startswith(f"smartms: {UNIT} needs 0.4 GB, and a worker job has 0.3 GB. ")
+    assert output.startswith(f"smartms: {UNIT} needs 0.4 GB, and a worker has 0.3 GB. ")
     assert len(output.splitlines()) == 1
 
 

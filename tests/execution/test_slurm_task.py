@@ -6,12 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from smartms_img.config import SlurmConfig
-from smartms_img.errors import InputError
 from smartms_img.execution import slurm_task
 from smartms_img.execution.child import Job
 from smartms_img.execution.lease import lease_file
-from smartms_img.execution.slurm_launcher import SlurmLauncher
 from smartms_img.execution.slurm_task import supervise_task
 
 UNIT = "sub-01_ses-M00_mri"
@@ -38,7 +35,7 @@ def test_a_child_runs_with_the_python_and_the_scratch_folder_of_the_node(tmp_pat
     assert (ended.code, ended.host, ended.job_id) == (0, socket.gethostname(), "7")
     (log,) = (tmp_path / "out/logs").iterdir()
     assert log.read_text() == "True True\n"
-    assert list((tmp_path / "disk/smartms-7").iterdir()) == []
+    assert list((tmp_path / "disk").iterdir()) == []
     assert not (tmp_path / "shared").exists()
 
 
@@ -74,19 +71,8 @@ def test_a_kill_that_the_kernel_counts_is_out_of_memory(
     assert ended.cause == "out-of-memory"
 
 
-def test_a_unit_that_fits_no_worker_is_refused_before_any_job_is_submitted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("sbatch", "squeue", "scancel"):
-        (tmp_path / name).write_text("#!/bin/sh\nexit 1\n")
-        (tmp_path / name).chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    config = SlurmConfig(walltime="12:00:00", jobs=1, memory_gb=2)
-    launcher = SlurmLauncher(config, 1, tmp_path / "out", lambda _: None)
-    with pytest.raises(InputError) as caught:
-        launcher.start(job(tmp_path, "", memory_gb=3.0))
-    assert str(caught.value) == (
-        f"{UNIT} needs 3 GB, and a worker job has 2 GB. "
-        "Give 'slurm.memory_gb' of the --cluster file that much, or more."
-    )
-    launcher.close()
+def test_a_scratch_variable_that_the_node_does_not_set_is_a_cause(tmp_path: Path) -> None:
+    ended = supervise_task(job(tmp_path, ""), "$NOBODY_SETS_THIS")
+    assert ended is not None
+    assert (ended.code, ended.cause) == (1, "bad-input")
+    assert "'$NOBODY_SETS_THIS' (local_scratch) is no folder on node" in ended.reason

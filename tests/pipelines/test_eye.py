@@ -72,6 +72,16 @@ def study(tmp_path_factory):
     return context, done
 
 
+def test_scratch_files_of_a_scan_are_few(study):
+    """A dataset of thousands of scans must not fill the tables of a file system."""
+    folders = sorted(study[0].work.glob("work-*"))
+    assert len(folders) == len(study[1])
+    for folder in folders:
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        assert len(files) <= 60
+        assert sum(path.stat().st_size for path in files) <= 50e6
+
+
 def test_follow_up_loss_is_measured(study):
     out = study[0].out
     before = values(out, "M00", Eye.OD, OctScanKind.RING)["RNFL", "G"]

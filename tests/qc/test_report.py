@@ -30,9 +30,10 @@ sub-01_subject\tsubject\t01\t\t\t\t\trunnable\t\t\t\t
 sub-02_ses-M00_mri\tsession\t02\tM00\t\t\t\trunnable\t\t\t\t0
 """
 UNITS = [line.split("\t")[0] for line in PLAN.splitlines()[1:]]
+TIME = "2026-01-01T00:00:00+00:00"
 DONE = Attempt(
-    unit="", number=1, state="done", cause="", reason="", host="node-7", pid=4, started="",
-    ended="", exit_code=0, max_rss_mb=1, cpu_s=1, seed=1, versions={}, row_hash="",
+    unit="", number=1, state="done", cause="", reason="", host="node-7", pid=4, started=TIME,
+    ended=TIME, exit_code=0, max_rss_mb=1, cpu_s=1, seed=1, versions={}, row_hash="",
     config_sha256="", method_version="1", inputs={}, outputs={},
 )  # fmt: skip
 STEM = "sub-01/ses-M00/anat/sub-01_ses-M00"
