@@ -1,9 +1,10 @@
 """Break a run in every way that clusters know, and print what happened.
 
-Run with ``python tests/faults.py [FOLDER]`` as root. Faults of a SLURM cluster need SLURM, and in
-SMARTMS_MINI_SLURM the path of a script that starts one on this machine; without it they are left
-out. The units are fake. After each fault the same command runs until it ends with exit code 0, and
-its derivatives and tables have to be those of a run that nothing has disturbed.
+Run with ``python tests/faults.py [FOLDER]``. Full disks need the right to mount one, faults of a
+SLURM cluster need SLURM, and in SMARTMS_MINI_SLURM the path of a script that starts one on this
+machine; without these they are left out. The units are fake. After each fault the same command
+runs until it ends with exit code 0, and its derivatives and tables have to be those of a run that
+nothing has disturbed.
 """
 
 from __future__ import annotations
@@ -272,15 +273,26 @@ class SmallDisk:
         subprocess.run(["umount", "-l", str(self.folder)], check=True)
 
 
+def _no_disk(folder: Path) -> str:
+    """Return why no small disk can be mounted, or nothing."""
+    try:
+        with SmallDisk(folder / "disk"):
+            return ""
+    except subprocess.CalledProcessError:
+        return "skipped: nothing can be mounted here"
+
+
 LOCAL: dict[str, Fault] = {
     "SIGKILL of a unit": child_killed,
     "SIGKILL of the run": client_killed,
-    "scratch disk full": scratch_full,
-    "output disk full": output_full,
     "ledger entry damaged": record_damaged,
     "derivative cut short": derivative_cut,
     "lease of a dead process": stale_lease,
     "two runs on one output": two_runs,
+}
+DISKS: dict[str, Fault] = {
+    "scratch disk full": scratch_full,
+    "output disk full": output_full,
 }
 CLUSTER: dict[str, Fault] = {
     "scancel of a worker job": job_cancelled,
@@ -300,6 +312,11 @@ def main() -> int:
     print("fault\twhat happened\tseconds until all was done")
     with ExitStack() as stack:
         faults = dict(LOCAL)
+        folder.mkdir(parents=True, exist_ok=True)
+        if reason := _no_disk(folder):
+            print(f"full disks\t{reason}\t")
+        else:
+            faults |= DISKS
         if reason := why_not():
             print(f"faults of a SLURM cluster\t{reason}\t")
         else:

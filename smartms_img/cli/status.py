@@ -48,6 +48,8 @@ def status(
         changed = [state for state in states if state not in shown]
         if changed or not shown:
             _print_states(out, states, changed, as_json=as_json, one_line=watch, quiet=quiet)
+            if watch and not any(state.state == "running" for state in states):
+                say("nothing runs at the moment", error=True)
         shown = states
         if not watch or not any(state.state in UNSETTLED for state in states):
             return

@@ -9,18 +9,20 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from smartms_img.execution.lease import HEARTBEAT_S, beat, live_lease
+from smartms_img.execution.lease import HEARTBEAT_S, beat, live_lease, release_dead
 from smartms_img.execution.scrub import Scrubber
 from smartms_img.io.ledger import Cause
 
 SUPERVISOR_VARIABLE = "SMARTMS_SUPERVISOR_PID"
 _PR_SET_PDEATHSIG = 1
+_DEATH_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ class Children:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._live: set[int] = set()
+        self._live: dict[int, Job] = {}
         self._closed = False
 
     def start(self, job: Job) -> subprocess.Popen[bytes] | None:
@@ -124,24 +126,31 @@ class Children:
                 stderr=subprocess.STDOUT,
                 process_group=0,
             )
-            self._live.add(child.pid)
+            self._live[child.pid] = job
             return child
 
     def wait(self, child: subprocess.Popen[bytes]) -> tuple[int, float, float]:
         """Reap a child; return its exit code, peak memory (MiB) and processor time (s)."""
         _, status, usage = os.wait4(child.pid, 0)
         with self._lock:
-            self._live.discard(child.pid)
+            self._live.pop(child.pid, None)
         child.returncode = os.waitstatus_to_exitcode(status)
         return child.returncode, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime
 
     def end_all(self) -> None:
-        """Kill every child with all it has started, and start no other."""
+        """Kill every child with all it has started, release its lease, and start no other."""
         with self._lock:
             self._closed = True
+            killed = list(self._live.values())
             for pid in self._live:
                 with suppress(ProcessLookupError):
                     os.killpg(pid, signal.SIGKILL)
+        # Another host cannot see that the child is dead; it would wait for its heartbeat to stop.
+        end = time.monotonic() + _DEATH_S
+        for job in killed:
+            while live_lease(job.out, job.unit) and time.monotonic() < end:
+                time.sleep(0.02)
+            release_dead(job.out, job.unit)
 
 
 def supervise(job: Job, children: Children) -> ChildExit | None:
@@ -171,6 +180,7 @@ def supervise(job: Job, children: Children) -> ChildExit | None:
         with suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
         children.wait(child)
+        release_dead(job.out, job.unit)
         raise
     code, memory, seconds = children.wait(child)
     return ChildExit(job.unit, code, child.pid, round(memory, 1), round(seconds, 2))

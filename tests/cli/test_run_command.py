@@ -85,6 +85,7 @@ def test_no_process_survives_an_interrupt(folder: Path, launcher: str, number: i
     if number == signal.SIGKILL:
         return
     assert run.returncode == 130
+    assert not list((folder / "out/ledger").glob("*/lease.json"))
     assert message == "smartms: interrupted; the same command goes on from here\n"
     counts = json.loads(smartms(folder, "status", "out", "--json").stdout)["counts"]
     assert counts["running"] == counts["failed"] == 0
@@ -210,7 +211,7 @@ def test_derivative_dataset_names_no_place(folder: Path) -> None:
 def test_unexpected_error_is_one_line_and_a_log(folder: Path) -> None:
     make_dataset(folder / "bids", s01={})
     smartms(folder, "run", "bids", "out", "group", "--config", "study.yaml")
-    (folder / "out/plan.tsv").write_text("unit\nx\n")
+    (folder / "out/ledger").write_text("no folder")
     result = smartms(folder, "status", "out")
     assert result.returncode == 1
     (line,) = result.stderr.splitlines()
