@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -32,3 +33,11 @@ def write(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[..., Path]
         return path
 
     return _write
+
+
+@pytest.fixture
+def heeded_interrupt() -> Iterator[None]:
+    """Children heed SIGINT even where a background shell made these tests ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

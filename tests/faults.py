@@ -59,12 +59,17 @@ def _check(run: Run) -> None:
     assert not list(run.out.rglob(".tmp-*")), "a half-written file is left"
 
 
-def _rerun(run: Run, since: float, cluster: str = "slurm", *more: str) -> float:
-    """Run the same command again; return the time since the fault."""
-    _end(run, run.start(*more, cluster=cluster))
+def _recover(run: Run, process: subprocess.Popen[str], since: float) -> float:
+    """Let a run end well, and check what it made; return the time since the fault."""
+    _end(run, process)
     seconds = _clock() - since
     _check(run)
     return seconds
+
+
+def _rerun(run: Run, since: float, *more: str) -> float:
+    """Run the same command again; return the time since the fault."""
+    return _recover(run, run.start(*more, cluster="dask"), since)
 
 
 def child_killed(folder: Path) -> Report:
@@ -74,7 +79,7 @@ def child_killed(folder: Path) -> Report:
     since = _clock()
     (run.bids / "go").touch()
     _end(run, process, code=3)
-    return f"exit 3, {_attempts(run)}", _rerun(run, since, "dask")
+    return f"exit 3, {_attempts(run)}", _rerun(run, since)
 
 
 def client_killed(folder: Path) -> Report:
@@ -86,7 +91,7 @@ def client_killed(folder: Path) -> Report:
     since = _clock()
     wait_until(lambda: not Path(f"/proc/{holder}").exists())
     (run.bids / "go").touch()
-    return "its children died with it", _rerun(run, since, "dask")
+    return "its children died with it", _rerun(run, since)
 
 
 def scratch_full(folder: Path) -> Report:
@@ -98,7 +103,7 @@ def scratch_full(folder: Path) -> Report:
         what = f"exit 3, {_attempts(run)}"
         for path in (folder / "scratch").iterdir():
             shutil.rmtree(path)
-        return what, _rerun(run, since, "dask", *scratch)
+        return what, _rerun(run, since, *scratch)
 
 
 def output_full(folder: Path) -> Report:
@@ -115,7 +120,7 @@ def output_full(folder: Path) -> Report:
         filler.unlink()
         since = _clock()
         line = output.strip().splitlines()[-1].removeprefix("smartms: ")
-        return f"exit {process.returncode}: {line}", _rerun(run, since, "dask")
+        return f"exit {process.returncode}: {line}", _rerun(run, since)
 
 
 def record_damaged(folder: Path) -> Report:
@@ -123,7 +128,7 @@ def record_damaged(folder: Path) -> Report:
     _end(run, run.start(cluster="dask"))
     (run.out / "ledger" / UNIT / "attempt-0001.json").write_text('{"unit": "sub')
     since = _clock()
-    seconds = _rerun(run, since, "dask")
+    seconds = _rerun(run, since)
     return f"only {UNIT} ran again: {_attempts_after_damage(run)}", seconds
 
 
@@ -139,7 +144,7 @@ def derivative_cut(folder: Path) -> Report:
     path = run.out / "sub-01" / f"{UNIT}.txt"
     path.write_text(path.read_text()[:3])
     since = _clock()
-    return "seen by its SHA-256, made again", _rerun(run, since, "dask")
+    return "seen by its SHA-256, made again", _rerun(run, since)
 
 
 def stale_lease(folder: Path) -> Report:
@@ -148,7 +153,7 @@ def stale_lease(folder: Path) -> Report:
     path = run.out / "ledger" / UNIT / "lease.json"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(held))
-    return "its process is gone, so it counts for nothing", _rerun(run, _clock(), "dask")
+    return "its process is gone, so it counts for nothing", _rerun(run, _clock())
 
 
 def two_runs(folder: Path) -> Report:
@@ -160,9 +165,7 @@ def two_runs(folder: Path) -> Report:
     output = _end(run, second, code=3)
     assert f"running: {UNIT}" in output, output
     (run.bids / "go").touch()
-    _end(run, first)
-    seconds = _clock() - since
-    _check(run)
+    seconds = _recover(run, first, since)
     return f"the second left it alone; {UNIT}: {_attempts(run)}", seconds
 
 
@@ -186,9 +189,7 @@ def _job_ended(folder: Path, end: Callable[[str], object]) -> Report:
     wait_until(lambda: run.attempts(UNIT), seconds=200)
     since = _clock()
     (run.bids / "go").touch()
-    _end(run, process)
-    seconds = _clock() - since
-    _check(run)
+    seconds = _recover(run, process, since)
     return f"{_attempts(run)}; same run", seconds
 
 
@@ -207,9 +208,7 @@ def child_killed_on_node(folder: Path) -> Report:
     since = _clock()
     wait_until(lambda: run.attempts(UNIT))
     (run.bids / "go").touch()
-    _end(run, process)
-    seconds = _clock() - since
-    _check(run)
+    seconds = _recover(run, process, since)
     return f"{_attempts(run)}; same run", seconds
 
 
@@ -223,9 +222,7 @@ def client_of_cluster_killed(folder: Path) -> Report:
     second = run.start()
     wait_until(lambda: job not in jobs())
     (run.bids / "go").touch()
-    _end(run, second)
-    seconds = _clock() - since
-    _check(run)
+    seconds = _recover(run, second, since)
     return "the second run cancelled the jobs that were left", seconds
 
 
@@ -234,9 +231,7 @@ def memory_exceeded(folder: Path) -> Report:
     process = run.start()
     wait_until(lambda: run.attempts(UNIT), seconds=200)
     since = _clock()
-    _end(run, process)
-    seconds = _clock() - since
-    _check(run)
+    seconds = _recover(run, process, since)
     return f"{_attempts(run)}; same run", seconds
 
 
@@ -250,10 +245,8 @@ def node_drained(folder: Path) -> Report:
     subprocess.run([*state, "State=DRAIN", "Reason=test"], check=True)
     since = _clock()
     (run.bids / "go").touch()
-    _end(run, process)
-    seconds = _clock() - since
+    seconds = _recover(run, process, since)
     subprocess.run([*state, "State=RESUME"], check=True)
-    _check(run)
     return f"what ran there ended: {_attempts(run)}; same run", seconds
 
 

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import fake_smartms
@@ -51,14 +50,6 @@ def wait_until(condition: object, seconds: float = 30.0) -> None:
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.05)
-
-
-@pytest.fixture
-def heeded_interrupt() -> Iterator[None]:
-    """Children heed SIGINT even where a background shell made these tests ignore it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("heeded_interrupt")

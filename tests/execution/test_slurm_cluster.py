@@ -102,14 +102,6 @@ def test_a_run_goes_on_after_its_client_was_killed(make) -> None:
     assert run.attempts(UNIT)[-1] == ("done", "")
 
 
-@pytest.fixture
-def heeded_interrupt() -> Iterator[None]:
-    """Children heed SIGINT even where a background shell made these tests ignore it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.usefixtures("heeded_interrupt")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_cancels_the_jobs(make, number: int) -> None:
