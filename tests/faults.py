@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 TESTS = Path(__file__).parent
 sys.path[:0] = [str(TESTS), str(TESTS / "execution")]
@@ -29,6 +30,7 @@ from mini_slurm import Run, jobs, mini_slurm, wait_until, why_not  # noqa: E402
 UNIT = "sub-01_ses-M00_mri"
 WAITS = {"M00_T1w": "print up\nawait go\nvalue x"}
 Report = tuple[str, float]
+Lease = dict[str, Any]
 Fault = Callable[[Path], Report]
 
 
@@ -170,22 +172,31 @@ def two_runs(folder: Path) -> Report:
 
 
 def job_cancelled(folder: Path) -> Report:
-    return _job_ended(folder, lambda job: subprocess.run(["scancel", job], check=True))
+    return _job_ended(folder, _cancel)
 
 
 def walltime_hit(folder: Path) -> Report:
-    def shorten(job: str) -> object:
-        command = ["scontrol", "update", f"JobId={job}", "TimeLimit=1"]
-        return subprocess.run(command, check=True)
-
-    return _job_ended(folder, shorten)
+    return _job_ended(folder, _shorten)
 
 
-def _job_ended(folder: Path, end: Callable[[str], object]) -> Report:
+def _cancel(lease: Lease) -> None:
+    subprocess.run(["scancel", lease["job"]], check=True)
+
+
+def _shorten(lease: Lease) -> None:
+    command = ["scontrol", "update", f"JobId={lease['job']}", "TimeLimit=1"]
+    subprocess.run(command, check=True)
+
+
+def _kill_worker(lease: Lease) -> None:
+    status = Path(f"/proc/{lease['pid']}/status").read_text()
+    os.kill(int(status.partition("PPid:")[2].split()[0]), signal.SIGKILL)
+
+
+def _job_ended(folder: Path, end: Callable[[Lease], None]) -> Report:
     run = Run(folder, WAITS, jobs=1)
     process = run.start()
-    lease = run.wait_for(UNIT)
-    end(lease["job"])
+    end(run.wait_for(UNIT))
     wait_until(lambda: run.attempts(UNIT), seconds=200)
     since = _clock()
     (run.bids / "go").touch()
@@ -194,11 +205,29 @@ def _job_ended(folder: Path, end: Callable[[str], object]) -> Report:
 
 
 def worker_killed(folder: Path) -> Report:
-    def kill(_job: str) -> object:
-        command = ["pkill", "-KILL", "-f", "smartms_img.execution.slurm_task"]
-        return subprocess.run(command, check=True)
+    return _job_ended(folder, _kill_worker)
 
-    return _job_ended(folder, kill)
+
+def array_task_cancelled(folder: Path) -> Report:
+    return _array_task_ended(folder, _cancel)
+
+
+def array_task_out_of_time(folder: Path) -> Report:
+    return _array_task_ended(folder, _shorten)
+
+
+def _array_task_ended(folder: Path, end: Callable[[Lease], None]) -> Report:
+    run = Run(folder, WAITS)
+    _end(run, run.start("--emit-slurm-array", "jobs"))
+    command = ["bash", str(folder / "jobs" / "submit.sh")]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    end(run.wait_for(UNIT))
+    wait_until(lambda: run.attempts(UNIT), seconds=200)
+    what = f"{_attempts(run)}; the arrays after it went on"
+    since = _clock()
+    (run.bids / "go").touch()
+    wait_until(lambda: not jobs(), seconds=200)
+    return what, _rerun(run, since)
 
 
 def child_killed_on_node(folder: Path) -> Report:
@@ -295,6 +324,8 @@ CLUSTER: dict[str, Fault] = {
     "walltime reached": walltime_hit,
     "memory limit reached": memory_exceeded,
     "node drained": node_drained,
+    "scancel of an array task": array_task_cancelled,
+    "walltime of an array task": array_task_out_of_time,
 }
 
 

@@ -104,6 +104,8 @@ def run(  # noqa: PLR0913, PLR0917 - one argument an option
 
     Example: smartms run /data/trial /data/derivatives/smartms participant --n-procs 4
     """
+    if emit_slurm_array and level is Level.GROUP:
+        raise typer.BadParameter("--emit-slurm-array writes jobs of level 'participant' only")
     settings = load_cluster(cluster) if cluster else ClusterConfig.model_validate({})
     given = {"n_procs": n_procs, "mem_gb": mem_gb}
     flags = {name: value for name, value in given.items() if value is not None}

@@ -38,6 +38,8 @@ def status(
 
     Example: smartms status /data/derivatives/smartms
     """
+    if resources and watch:
+        raise typer.BadParameter("--resources and --watch do not go together")
     if resources:
         usage = _usage(out)
         _print_resources_json(usage) if as_json else _print_resources(usage)

@@ -95,10 +95,8 @@ def thread_environment(seed: int) -> dict[str, str]:
         "PYTHONHASHSEED": "0",
         "PYTHONUNBUFFERED": "1",
         "MPLBACKEND": "Agg",
-        "NO_ET": "1",
         # nipype names its crash files, which the log repeats, after the account.
         "LOGNAME": "smartms",
-        "NIPYPE_NO_ET": "1",
     }
 
 

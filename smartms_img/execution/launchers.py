@@ -144,7 +144,7 @@ class DaskLauncher:
         import dask  # noqa: PLC0415
         from distributed import Client, LocalCluster  # noqa: PLC0415
 
-        dask.config.set(_DASK_SETTINGS)
+        dask.config.set(_DASK_SETTINGS | {"temporary-directory": str(self._scratch)})
         logging.getLogger("asyncio").addFilter(_not_a_timeout)
         # Dask asks how the machine is reached from elsewhere; without a network it need not be.
         warnings.filterwarnings("ignore", "Couldn't detect a suitable IP", RuntimeWarning)

@@ -7,10 +7,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import get_args
 
 from smartms_img.errors import InputError
-from smartms_img.execution.units import PlanStatus, Unit
+from smartms_img.execution.units import Unit
 from smartms_img.io import plan_table
 from smartms_img.io.atomic import write_text
 
@@ -45,7 +44,6 @@ def write_plan(
 
 def read_plan(out: Path) -> list[Unit]:
     """Read the plan; errors as :func:`smartms_img.io.plan_table.read_plan`."""
-    statuses: dict[str, PlanStatus] = {name: name for name in get_args(PlanStatus)}
     return [
         Unit(
             id=row.unit,
@@ -55,7 +53,7 @@ def read_plan(out: Path) -> list[Unit]:
             reference=row.reference,
             eye=row.eye,
             scan=row.scan,
-            status=statuses[row.status],
+            status=row.status,
             reason=row.reason,
             inputs=row.inputs,
             depends=row.depends,

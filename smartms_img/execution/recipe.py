@@ -68,11 +68,17 @@ class RecipeBook:
     config : StudyConfig
         Study and method.
     bids : Path or None
-        Dataset; None leaves raw files out of the comparison.
+        Dataset; None leaves raw files out of the comparison, for a quick look.
+
+    Attributes
+    ----------
+    thorough : bool
+        Whether files are to be read that seem untouched.
     """
 
     def __init__(self, out: Path, config: StudyConfig, bids: Path | None = None) -> None:
         self._out, self._config, self._bids = out, config, bids
+        self.thorough = bids is not None
         self._digests: dict[Path, str] = {}
         self._config_sha256 = {kind: unit_digest(kind, config) for kind in UnitKind}
 

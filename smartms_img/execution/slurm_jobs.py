@@ -140,7 +140,7 @@ def explain_loss(record: JobRecord | None, log: str, job_id: str) -> tuple[Cause
     cause = _CAUSE_OF_STATE.get(state) or (found[0] if found else "lost")
     if cause != "lost":
         return cause, f"{_WORDS[cause]} (SLURM job {job_id})"
-    if state == "CANCELLED":
+    if state == "CANCELLED" or "CANCELLED AT" in log:
         return cause, f"its worker job was cancelled (SLURM job {job_id})"
     told = f"{state}, exit code {record.exit_code}" if record else "SLURM knows it no more"
     return cause, f"its worker was lost (SLURM job {job_id}: {told})"

@@ -199,6 +199,14 @@ def cancel_orphans(parent: Path) -> None:
             continue
         cancel_jobs(folder.name)
         end = time.monotonic() + _END_S
-        while active_jobs(folder.name) and time.monotonic() < end:
+        while _may_be_active(folder.name) and time.monotonic() < end:
             time.sleep(0.5)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _may_be_active(name: str) -> bool:
+    try:
+        return bool(active_jobs(name))
+    except SlurmError:
+        # It may have been asked too often, or be restarted.
+        return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -74,7 +75,8 @@ def unit_state(
     if attempt.state == "failed":
         return UnitState(unit.id, "failed", attempt.cause, attempt.reason)
     done = [name for name in unit.depends if states[name].state == "done"]
-    reason = _why_stale(attempt, lambda: book.recipe(unit, done, attempts), out)
+    intact = partial(outputs_intact, out, attempt, read=book.thorough)
+    reason = _why_stale(attempt, lambda: book.recipe(unit, done, attempts), intact)
     if attempts is not None:
         attempts[unit.id] = attempt
     return UnitState(unit.id, "pending" if reason else "done", reason=reason)
@@ -93,14 +95,14 @@ def _hindrance(unit: Unit, states: Mapping[str, UnitState]) -> UnitState | None:
     return None
 
 
-def _why_stale(attempt: Attempt, recipe: Callable[[], Recipe], out: Path) -> str:
+def _why_stale(attempt: Attempt, recipe: Callable[[], Recipe], intact: Callable[[], bool]) -> str:
     try:
         current = recipe().matches(attempt)
     except OSError:
         return "an input cannot be read"
     if not current:
         return "inputs, configuration or method have changed"
-    return "" if outputs_intact(out, attempt) else "an output is missing or changed"
+    return "" if intact() else "an output is missing or changed"
 
 
 def count_states(states: Iterable[UnitState]) -> dict[State, int]:

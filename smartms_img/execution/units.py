@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from smartms_img.config import StudyConfig
+from smartms_img.io.plan_table import PlanStatus
 from smartms_img.naming import Eye, OctScanKind, UnitKind
-
-PlanStatus = Literal["runnable", "blocked", "excluded"]
 
 
 @dataclass(frozen=True)

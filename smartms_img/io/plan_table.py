@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 from smartms_img.errors import InputError
 from smartms_img.io.layout import eye_stem, pair_stem, session_stem, subject_stem
@@ -11,6 +12,8 @@ from smartms_img.io.tsv import is_missing, read_tsv
 from smartms_img.naming import Eye, OctScanKind, UnitKind
 
 PLAN_FILE = "plan.tsv"
+PlanStatus = Literal["runnable", "blocked", "excluded"]
+_STATUSES: dict[str, PlanStatus] = {name: name for name in get_args(PlanStatus)}
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,8 @@ class PlanRow:
         Labels; empty where they do not apply.
     eye, scan : Eye or None, OctScanKind or None
         Of an OCT scan.
-    status : str
-        'runnable', 'blocked' or 'excluded'.
+    status : {'runnable', 'blocked', 'excluded'}
+        Whether the dataset allows it to run.
     reason : str
         Why it does not run.
     inputs : tuple of str
@@ -46,7 +49,7 @@ class PlanRow:
     reference: str = ""
     eye: Eye | None = None
     scan: OctScanKind | None = None
-    status: str = "runnable"
+    status: PlanStatus = "runnable"
     reason: str = ""
     inputs: tuple[str, ...] = ()
     depends: tuple[str, ...] = ()
@@ -70,14 +73,21 @@ def read_plan(out: Path) -> tuple[PlanRow, ...]:
     Raises
     ------
     InputError
-        If the directory has no plan, or the plan is not a table.
+        If the directory has no plan, or the plan is damaged.
     """
     path = out / PLAN_FILE
     if not path.is_file():
         raise InputError(
             f"{out.name} has no {PLAN_FILE}", "Run 'smartms run' with this output directory first"
         )
-    return tuple(_row(cells) for cells in read_tsv(path, key="unit"))
+    rows = []
+    for number, cells in enumerate(read_tsv(path, key="unit"), start=2):
+        try:
+            rows.append(_row(cells))
+        except (KeyError, ValueError) as error:
+            problem, remedy = f"line {number} is damaged ({error})", "Run 'smartms run' again"
+            raise InputError(problem, remedy, file=PLAN_FILE) from error
+    return tuple(rows)
 
 
 def _row(cells: dict[str, str]) -> PlanRow:
@@ -91,7 +101,7 @@ def _row(cells: dict[str, str]) -> PlanRow:
         reference=text["reference"],
         eye=Eye(text["eye"]) if text["eye"] else None,
         scan=OctScanKind(text["scan"]) if text["scan"] else None,
-        status=text["status"],
+        status=_STATUSES[text["status"]],
         reason=text["reason"],
         inputs=_list(text["inputs"]),
         depends=_list(text["depends"]),

@@ -128,10 +128,15 @@ def write_patient(bids: Path, recipe: PatientRecipe, spacing_mm: float) -> list[
     for number, (session, _) in enumerate(VISITS):
         folder = _session_folder(bids, recipe.subject, session)
         stem = f"sub-{recipe.subject}_ses-{session}"
-        for contrast, scan in patient.scan(number, spacing_mm).items():
-            _write_scan(folder / "anat" / f"{stem}_{contrast}", contrast, scan)
+        write_mri(folder, stem, patient.scan(number, spacing_mm))
         _write_eyes(folder / "oct", stem, recipe, number)
     return [*_brain_truth(recipe.subject, patient), *_eye_truth(recipe)]
+
+
+def write_mri(session: Path, stem: str, scans: Mapping[Contrast, Volume]) -> None:
+    """Write the MRI scans of a visit, with sidecars, into the folder of its session."""
+    for contrast, scan in scans.items():
+        _write_scan(session / "anat" / f"{stem}_{contrast}", contrast, scan)
 
 
 def write_truth(path: Path, truth: list[TrueValue]) -> None:

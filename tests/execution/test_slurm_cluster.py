@@ -156,6 +156,20 @@ def test_a_unit_that_fits_no_worker_is_refused(make) -> None:
     assert len(output.splitlines()) == 1
 
 
+def test_a_cancelled_array_task_leaves_its_cause(make, tmp_path: Path) -> None:
+    run = make(WAITS)
+    run.finish(run.start("--emit-slurm-array", "jobs"))
+    subprocess.run(["bash", tmp_path / "jobs/submit.sh"], check=True)
+    job = run.wait_for(UNIT)["job"]
+    subprocess.run(["scancel", job], check=True)
+    wait_until(lambda: run.attempts(UNIT))
+    assert run.attempts(UNIT) == [("failed", "lost")]
+    note = (run.out / "ledger" / UNIT / "failure.md").read_text()
+    assert f"its worker job was cancelled (SLURM job {job})" in note
+    assert not (run.out / "ledger" / UNIT / "lease.json").exists()
+    subprocess.run(["scancel", "--user=root"], check=True)
+
+
 def test_job_arrays_do_the_units(make, tmp_path: Path) -> None:
     run = make({"M06_T1w": "fail input"})
     message = run.finish(run.start("--emit-slurm-array", "jobs"))
