@@ -59,7 +59,7 @@ def make_patients(bids: Path) -> list[str]:
 def write_study(path: Path) -> None:
     """Write the default study with coarse grids and one OCT scan a visit."""
     study = default_study().model_dump(mode="json")
-    study["mri"] |= {"atlas_spacing_mm": 5.0, "pair_spacing_mm": 3.0}
+    study["mri"] |= {"atlas_spacing_mm": 5.0, "pair_spacing_mm": 5.0}
     study["oct"] |= {"eyes": [Eye.OD.value], "scans": [OctScanKind.RING.value]}
     path.write_text(yaml.safe_dump(study), encoding="utf-8")
 
