@@ -25,7 +25,7 @@ from typing import Any
 TESTS = Path(__file__).parent
 sys.path[:0] = [str(TESTS), str(TESTS / "execution")]
 
-from mini_slurm import Run, jobs, mini_slurm, wait_until, why_not  # noqa: E402
+from mini_slurm import Run, jobs, mini_slurm, name_of, wait_until, why_not  # noqa: E402
 
 UNIT = "sub-01_ses-M00_mri"
 WAITS = {"M00_T1w": "print up\nawait go\nvalue x"}
@@ -180,11 +180,11 @@ def walltime_hit(folder: Path) -> Report:
 
 
 def _cancel(lease: Lease) -> None:
-    subprocess.run(["scancel", lease["job"]], check=True)
+    subprocess.run(["scancel", name_of(lease["job"])], check=True)
 
 
 def _shorten(lease: Lease) -> None:
-    command = ["scontrol", "update", f"JobId={lease['job']}", "TimeLimit=1"]
+    command = ["scontrol", "update", f"JobId={name_of(lease['job'])}", "TimeLimit=1"]
     subprocess.run(command, check=True)
 
 

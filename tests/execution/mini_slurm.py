@@ -126,6 +126,11 @@ def jobs() -> list[str]:
     return subprocess.check_output(["squeue", "-h", "-o", "%i"], text=True).split()
 
 
+def name_of(job: str) -> str:
+    """Return what SLURM's commands call a job: a task of an array goes by array and index."""
+    return subprocess.check_output(["squeue", "-h", "-j", job, "-o", "%i"], text=True).strip()
+
+
 def processes_of(folder: Path) -> list[str]:
     """Command lines of live processes that name a folder."""
     found = []

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from mini_slurm import Run, jobs, mini_slurm, processes_of, wait_until, why_not
+from mini_slurm import Run, jobs, mini_slurm, name_of, processes_of, wait_until, why_not
 
 pytestmark = pytest.mark.cluster
 
@@ -161,7 +161,7 @@ def test_a_cancelled_array_task_leaves_its_cause(make, tmp_path: Path) -> None:
     run.finish(run.start("--emit-slurm-array", "jobs"))
     subprocess.run(["bash", tmp_path / "jobs/submit.sh"], check=True)
     job = run.wait_for(UNIT)["job"]
-    subprocess.run(["scancel", job], check=True)
+    subprocess.run(["scancel", name_of(job)], check=True)
     wait_until(lambda: run.attempts(UNIT))
     assert run.attempts(UNIT) == [("failed", "lost")]
     note = (run.out / "ledger" / UNIT / "failure.md").read_text()
