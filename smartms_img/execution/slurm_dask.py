@@ -106,7 +106,7 @@ def job_settings(config: SlurmConfig, folder: Path) -> dict[str, Any]:
         raise InputError(problem, "Give another folder", file=folder.parents[1].name)
     lifetime = config.walltime_s - SPARE_S + _STAGGER_S
     exports = [
-        f"export DASK_{name.upper().replace('.', '__')}={shlex.quote(str(value))}"
+        f"export {_variable(name)}={shlex.quote(str(value))}"
         for name, value in WORKER_SETTINGS.items()
     ]
     return {
@@ -155,3 +155,12 @@ def credentials(folder: Path) -> Any:
             for what in ("cert", "key")
         },
     )
+
+
+def _variable(setting: str) -> str:
+    """Return the environment variable of a setting of Dask.
+
+    >>> _variable("distributed.admin.log-length")
+    'DASK_DISTRIBUTED__ADMIN__LOG_LENGTH'
+    """
+    return f"DASK_{setting.upper().replace('.', '__').replace('-', '_')}"
