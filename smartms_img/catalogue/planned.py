@@ -58,6 +58,9 @@ class Study(Protocol):
     def oct(self) -> PlannedOct:
         """OCT method."""
 
+    def baselines_of(self, label: str, /) -> Sequence[str]:
+        """Visits that the values of a visit are compared with: the baseline first."""
+
 
 @dataclass(frozen=True)
 class PlannedKey:
@@ -70,7 +73,8 @@ class PlannedKey:
     visit : str
         Session label.
     reference : str
-        Session label of the visit that a pair endpoint compares with, empty for all others.
+        Session label of the visit that it is compared with; empty for the baseline, unless it is
+        an endpoint of a pair.
     """
 
     paramcd: str
@@ -89,15 +93,17 @@ def planned_keys(config: Study) -> tuple[PlannedKey, ...]:
     """Return every (PARAMCD, LOC, LAT, visit, reference) that a study plans, in table order.
 
     Order: visits as configured, endpoints as in the catalogue, reference visits as configured,
-    then locations and lateralities. Pair endpoints exist for follow-up visits only. A value of
-    both eyes is planned where the study scans both.
+    then locations and lateralities. Pair endpoints exist for follow-up visits only; the others are
+    there once for each baseline of their visit. A value of both eyes is planned where the study
+    scans both.
     """
     pairs = dict.fromkeys((pair.reference, pair.follow) for pair in config.pairs)
     keys: list[PlannedKey] = []
     for visit in config.visits:
         references = [reference for reference, follow in pairs if follow == visit.label]
+        baselines = ["", *config.baselines_of(visit.label)[1:]]
         for item in CATALOGUE.values():
-            for reference in references if item.kind is UnitKind.PAIR else [""]:
+            for reference in references if item.kind is UnitKind.PAIR else baselines:
                 keys += [
                     PlannedKey(item.paramcd, loc, lat, visit.label, reference)
                     for loc, lat in planned_places(item, config.oct)

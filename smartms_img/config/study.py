@@ -55,6 +55,11 @@ class StudyConfig(Frozen):
     study_id: str = Field(pattern=r"^[A-Za-z0-9-]+$", description="STUDYID of the tables")
     visits: tuple[VisitConfig, ...] = Field(min_length=1, description="the planned visits")
     baseline: str = Field(description="label of the baseline visit")
+    extra_baselines: tuple[str, ...] = Field(
+        (),
+        description="labels of further visits that change is measured from, in rows of their own "
+        "(BASETYPE), such as the visit before a crossover",
+    )
     extra_pairs: tuple[PairConfig, ...] = Field(
         (), description="pairs besides follow-up against baseline"
     )
@@ -73,7 +78,8 @@ class StudyConfig(Frozen):
     @model_validator(mode="after")
     def _visits_are_known(self) -> Self:
         labels = [visit.label for visit in self.visits]
-        named = {self.baseline} | {v for p in self.extra_pairs for v in (p.reference, p.follow)}
+        named = {self.baseline, *self.extra_baselines}
+        named |= {v for p in self.extra_pairs for v in (p.reference, p.follow)}
         if unknown := sorted(named - set(labels)):
             raise ValueError(f"unknown visit {', '.join(unknown)}; visits are {', '.join(labels)}")
         return self
@@ -100,13 +106,22 @@ class StudyConfig(Frozen):
         return self
 
     @model_validator(mode="after")
+    def _extra_baselines_are_extra(self) -> Self:
+        labels = (self.baseline, *self.extra_baselines)
+        for position, label in enumerate(labels):
+            if label in labels[:position]:
+                raise ValueError(f"extra_baselines: {label} is a baseline already")
+        return self
+
+    @model_validator(mode="after")
     def _extra_pairs_are_extra(self) -> Self:
+        regular = self._regular_pairs
         for position, pair in enumerate(self.extra_pairs):
             if pair.reference == pair.follow:
                 raise ValueError(f"extra_pairs: {pair} compares a visit with itself")
             if pair in self.extra_pairs[:position]:
                 raise ValueError(f"extra_pairs: {pair} is there twice")
-            if pair.reference == self.baseline:
+            if pair in regular or pair.reference == self.baseline:
                 raise ValueError(
                     f"extra_pairs: {pair} is compared anyway, as every follow-up with the baseline"
                 )
@@ -114,10 +129,27 @@ class StudyConfig(Frozen):
 
     @property
     def pairs(self) -> tuple[PairConfig, ...]:
-        """Every follow-up against the baseline, then the extra pairs."""
-        follow = [visit.label for visit in self.visits if visit.label != self.baseline]
-        regular = tuple(PairConfig(reference=self.baseline, follow=label) for label in follow)
-        return regular + self.extra_pairs
+        """Follow-up visits against the baseline, against extra baselines, then extra pairs."""
+        return self._regular_pairs + self.extra_pairs
+
+    @property
+    def _regular_pairs(self) -> tuple[PairConfig, ...]:
+        return tuple(
+            PairConfig(reference=reference, follow=visit.label)
+            for reference in (self.baseline, *self.extra_baselines)
+            for visit in self.visits
+            if visit.label != reference and reference in self.baselines_of(visit.label)
+        )
+
+    def baselines_of(self, label: str) -> tuple[str, ...]:
+        """Return the visits that the values of a visit are compared with: baseline first.
+
+        Every visit is compared with the baseline; an extra baseline only with itself and what
+        comes after it.
+        """
+        numbers = {visit.label: visit.number for visit in self.visits}
+        extra = [one for one in self.extra_baselines if numbers[label] >= numbers[one]]
+        return (self.baseline, *extra)
 
     def visit(self, label: str) -> VisitConfig | None:
         """Return the planned visit of a session label, or None for an unplanned session."""

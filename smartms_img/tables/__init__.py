@@ -13,6 +13,7 @@ from smartms_img.tables.assemble import assemble
 from smartms_img.tables.evidence import SubjectEvidence, UnitEvidence, gather_evidence
 from smartms_img.tables.export import write_endpoints, write_qc_table
 from smartms_img.tables.schema import TableError, validate
+from smartms_img.tables.wide import write_wide
 
 __all__ = [
     "SubjectEvidence",
@@ -36,9 +37,9 @@ def write_tables(
 ) -> Path:
     """Write the tables of an output directory.
 
-    Writes ``tables/endpoints.tsv``, ``endpoints.json``, ``endpoints.parquet`` and ``qc.tsv``, and
-    beside the folder ``apostel.json``. The same results, decisions and configuration give the
-    same bytes.
+    Writes ``tables/endpoints.tsv``, ``endpoints.json``, ``endpoints.parquet``, ``wide.tsv`` and
+    ``qc.tsv``, and beside the folder ``apostel.json``. The same results, decisions and
+    configuration give the same bytes.
 
     Parameters
     ----------
@@ -70,6 +71,7 @@ def write_tables(
     validate(table)
     folder = out / TABLES_FOLDER
     write_endpoints(folder, table)
+    write_wide(folder, table)
     write_qc_table(folder, results)
     write_apostel(out, results, config, decisions)
     return folder

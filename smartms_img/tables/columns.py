@@ -82,9 +82,12 @@ COLUMNS: tuple[Column, ...] = (
     Column(
         "BASETYPE",
         "text",
-        "Name of the visit that the row compares with: the baseline, or another visit for an "
-        "extra pair of the configuration",
+        "Name of the visit that the row compares with: the baseline, or another visit that the "
+        "configuration names as an extra baseline or in an extra pair",
     ),
+    Column("AWLO", "integer", "First day of the visit's window, as ADY"),
+    Column("AWHI", "integer", "Last day of the visit's window, as ADY"),
+    Column("ANL02FL", "text", "Y where ANL01FL is Y and ADY is known and inside the window"),
 )
 """Columns of the endpoint table.
 
@@ -93,7 +96,8 @@ visit with more than one earlier visit: PBVC of month 12 from the baseline and P
 from month 6 agree in subject, visit, PARAMCD, LOC and LAT. ADaM's variable for several baselines
 is BASETYPE, and it keeps PARAMCD and PARAM one to one, which a reference visit inside PARAM or
 METHOD would not. So the key of a row is USUBJID, AVISIT, PARAMCD, LOC, LAT, BASETYPE; without
-extra pairs BASETYPE is constant and the first five suffice.
+extra baselines and extra pairs BASETYPE is constant and the first five suffice. AWLO, AWHI and
+ANL02FL follow: the window of a visit, and the rows that an analysis by windows takes.
 """
 
 KEY: tuple[str, ...] = ("USUBJID", "AVISIT", "PARAMCD", "LOC", "LAT", "BASETYPE")

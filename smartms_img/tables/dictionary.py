@@ -37,6 +37,7 @@ def data_dictionary() -> dict[str, Any]:
         "QCSTAT": _QC_LEVELS,
         "ABLFL": _FLAG,
         "ANL01FL": _FLAG,
+        "ANL02FL": _FLAG,
     }
     content: dict[str, Any] = {}
     for column in COLUMNS:
@@ -47,7 +48,8 @@ def data_dictionary() -> dict[str, Any]:
     content["PARAMCD"]["Endpoints"] = {
         item.paramcd: _endpoint(item) for item in CATALOGUE.values()
     }
-    content["ADY"]["Units"] = "day"
+    for name in ("ADY", "AWLO", "AWHI"):
+        content[name]["Units"] = "day"
     content["INTERVAL"]["Units"] = "year"
     content["PCHG"]["Units"] = "%"
     return content

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from smartms_img.catalogue import BOTH_EYES, PlannedKey, known_errors, planned_keys
-from smartms_img.config import StudyConfig, study_digest
+from smartms_img.config import StudyConfig, VisitConfig, study_digest
 from smartms_img.naming import QcStatus, UnitKind, pair_unit
 from smartms_img.tables.columns import PERCENT_DECIMALS, YEAR_DECIMALS
 from smartms_img.tables.evidence import SubjectEvidence
@@ -49,6 +49,9 @@ class Row:
     SRCSHA256: str
     CFGSHA256: str
     BASETYPE: str
+    AWLO: int | None
+    AWHI: int | None
+    ANL02FL: str
 
 
 @dataclass(frozen=True)
@@ -72,17 +75,22 @@ def subject_rows(evidence: SubjectEvidence, config: StudyConfig) -> list[Row]:
     """
     observed = observe(evidence, planned_keys(config))
     baselines = {
-        (item.key.paramcd, item.key.loc, item.key.lat): item
+        _across_visits(item): item
         for item in observed
-        if item.key.visit == config.baseline
+        if item.key.visit == (item.key.reference or config.baseline)
     }
     digest = study_digest(config)
     rows = []
     for item in observed:
-        baseline = baselines.get((item.key.paramcd, item.key.loc, item.key.lat))
+        baseline = baselines.get(_across_visits(item))
         obstacle = _obstacle(evidence, config, item)
         rows.append(_row(evidence, config, item, change_from(item, baseline, obstacle), digest))
     return rows
+
+
+def _across_visits(item: Observation) -> tuple[str, str, str, str]:
+    """Return what a value has in common with its baseline."""
+    return item.key.paramcd, item.key.loc, item.key.lat, item.key.reference
 
 
 def change_from(item: Observation, baseline: Observation | None, obstacle: str = "") -> Change:
@@ -116,9 +124,10 @@ def _obstacle(evidence: SubjectEvidence, config: StudyConfig, item: Observation)
     Only the pair shows whether both visits are of one head and one protocol. Scans of an eye
     are held against the baseline by their own unit.
     """
-    if item.key.endpoint.kind is not UnitKind.SESSION or item.key.visit == config.baseline:
+    reference = item.key.reference or config.baseline
+    if item.key.endpoint.kind is not UnitKind.SESSION or item.key.visit == reference:
         return ""
-    name = pair_unit(evidence.subject, config.baseline, item.key.visit)
+    name = pair_unit(evidence.subject, reference, item.key.visit)
     pair = evidence.units.get(name)
     if pair is None:
         return ""
@@ -136,6 +145,45 @@ def study_day(day: int, baseline_day: int) -> int:
     """
     elapsed = day - baseline_day
     return elapsed + 1 if elapsed >= 0 else elapsed
+
+
+@dataclass(frozen=True)
+class Window:
+    """Window of a visit, as ADY; None where the day of the baseline is not known."""
+
+    low: int | None
+    high: int | None
+    inside: bool
+    note: str = ""
+
+
+def visit_window(days: Mapping[str, int], visit: VisitConfig, baseline: str) -> Window:
+    """Return the window of a visit, and whether the visit of a subject fell into it.
+
+    The session label says which planned visit a visit is: a window moves none, and tells only
+    which are too early or too late.
+
+    Parameters
+    ----------
+    days : mapping of str to int
+        Day of each visit, in days since day 0 of the dataset.
+    visit : VisitConfig
+        Planned visit.
+    baseline : str
+        Label of the baseline visit.
+    """
+    low, high = visit.window_days
+    start = days.get(baseline)
+    if start is None:
+        return Window(None, None, inside=False)
+    bounds = study_day(low, start), study_day(high, start)
+    if visit.label not in days:
+        return Window(*bounds, inside=False)
+    if low <= days[visit.label] <= high:
+        return Window(*bounds, inside=True)
+    day = study_day(days[visit.label], start)
+    note = f"day {day} is outside the visit window, {bounds[0]} to {bounds[1]}"
+    return Window(*bounds, inside=False, note=note)
 
 
 def years_since(day: int, start_day: int) -> float:
@@ -158,6 +206,8 @@ def _row(
     visits = {visit.label: visit for visit in config.visits}
     reference = key.reference or config.baseline
     analysed = item.value is not None and item.verdict.status is QcStatus.PASS
+    window = visit_window(evidence.days, visits[key.visit], config.baseline)
+    notes = [item.verdict.reason, change.note, window.note if item.value is not None else ""]
     return Row(
         STUDYID=config.study_id,
         USUBJID=f"{config.study_id}-{evidence.subject}",
@@ -178,7 +228,7 @@ def _row(
         ABLFL=change.ablfl,
         ANL01FL="Y" if analysed else "",
         QCSTAT=item.verdict.status.value,
-        QCREAS=_one_line("; ".join(part for part in (item.verdict.reason, change.note) if part)),
+        QCREAS=_one_line("; ".join(note for note in notes if note)),
         METHOD=_one_line(item.method),
         METHODVR=item.method_version,
         INTERVAL=_known(years_since, evidence.days, key.visit, reference),
@@ -186,6 +236,9 @@ def _row(
         SRCSHA256=";".join(item.source_sha256),
         CFGSHA256=item.config_sha256 or digest,
         BASETYPE=visits[reference].name,
+        AWLO=window.low,
+        AWHI=window.high,
+        ANL02FL="Y" if analysed and window.inside else "",
     )
 
 

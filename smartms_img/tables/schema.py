@@ -32,6 +32,12 @@ def _analysed_where_passed(table: pd.DataFrame) -> pd.Series:
     return (table["ANL01FL"] == "Y") == passed
 
 
+def _in_window_where_analysed(table: pd.DataFrame) -> pd.Series:
+    # Not known is not inside.
+    inside = (table["ADY"] >= table["AWLO"]) & (table["ADY"] <= table["AWHI"])
+    return (table["ANL02FL"] == "Y") == ((table["ANL01FL"] == "Y") & inside.fillna(False))
+
+
 def _missing_is_not_run(table: pd.DataFrame) -> pd.Series:
     return (table["QCSTAT"] == QcStatus.NOTRUN.value) == table["AVAL"].isna()
 
@@ -51,6 +57,7 @@ _DOMAINS: dict[str, list[str]] = {
     "QCSTAT": [status.value for status in QcStatus],
     "ABLFL": ["", "Y"],
     "ANL01FL": ["", "Y"],
+    "ANL02FL": ["", "Y"],
 }
 
 SCHEMA = pa.DataFrameSchema(
@@ -66,6 +73,7 @@ SCHEMA = pa.DataFrameSchema(
         pa.Check(_unit_is_the_catalogues, name="AVALU is the unit of the catalogue"),
         pa.Check(_place_is_the_catalogues, name="LOC and LAT are places of the endpoint"),
         pa.Check(_analysed_where_passed, name="ANL01FL is Y exactly where QC passed"),
+        pa.Check(_in_window_where_analysed, name="ANL02FL is Y exactly inside the window"),
         pa.Check(_missing_is_not_run, name="QCSTAT is notrun exactly where AVAL is missing"),
         pa.Check(_missing_has_reason, name="a missing AVAL has a reason"),
         pa.Check(_measured_has_method, name="a value has a METHOD"),

@@ -28,6 +28,7 @@ def visits(*windows: tuple[int, int]) -> list[dict[str, Any]]:
         {"baseline": "M03"},
         {"extra_pairs": [{"reference": "M03", "follow": "M06"}]},
         {"extra_pairs": [{"reference": "M06", "follow": "M03"}]},
+        {"extra_baselines": ["M03"]},
     ],
 )
 def test_unknown_visit_is_refused_and_the_known_ones_are_named(tmp_path, changes) -> None:
@@ -150,3 +151,26 @@ def test_no_pair_is_measured_twice(baseline: str, wanted: list[tuple[str, str]])
     else:
         with pytest.raises(ValidationError, match="extra_pairs: M"):
             StudyConfig.model_validate(content)
+
+
+def test_an_extra_baseline_adds_its_later_visits() -> None:
+    config = StudyConfig.model_validate(study(visits=THREE, baseline="M0", extra_baselines=["M1"]))
+    compared = [(one.reference, one.follow) for one in config.pairs]
+    assert compared == [("M0", "M1"), ("M0", "M2"), ("M1", "M2")]
+    assert [config.baselines_of(label) for label in ("M0", "M1", "M2")] == [
+        ("M0",),
+        ("M0", "M1"),
+        ("M0", "M1"),
+    ]
+
+
+@pytest.mark.parametrize("labels", [["M0"], ["M1", "M1"]])
+def test_a_baseline_is_named_once(tmp_path: Path, labels: list[str]) -> None:
+    line = refusal(tmp_path, study(visits=THREE, baseline="M0", extra_baselines=labels))
+    assert f"extra_baselines: {labels[-1]} is a baseline already" in line
+
+
+def test_a_pair_of_an_extra_baseline_is_no_extra_pair(tmp_path: Path) -> None:
+    content = study(visits=THREE, baseline="M0", extra_baselines=["M1"])
+    line = refusal(tmp_path, content | {"extra_pairs": [pair("M1", "M2")]})
+    assert "extra_pairs: M1 to M2 is compared anyway" in line

@@ -14,11 +14,14 @@ from smartms_img.io.ledger import latest_attempt, write_attempt
 from smartms_img.io.measures import Measure, check, write_measures, write_qc
 from smartms_img.io.results import read_results
 from smartms_img.naming import UnitKind
+from smartms_img.tables.columns import KEY
 
 CONTRACT = """
 STUDYID USUBJID AVISIT AVISITN ADY PARCAT1 PARAMCD PARAM LOC LAT AVAL AVALU AVALERR BASE
 CHG PCHG ABLFL ANL01FL QCSTAT QCREAS METHOD METHODVR INTERVAL SRCFILE SRCSHA256 CFGSHA256
 """.split()  # noqa: SIM905 - as the contract prints it
+
+PASSED = "all checks passed (automatic)"
 
 
 def row(table: pd.DataFrame, subject: str, visit: str, code: str, loc="", lat="") -> pd.Series:
@@ -33,8 +36,8 @@ def row(table: pd.DataFrame, subject: str, visit: str, code: str, loc="", lat=""
     return chosen.iloc[0]
 
 
-def test_columns_are_the_contract_with_basetype_appended(table):
-    assert list(table.columns) == [*CONTRACT, "BASETYPE"]
+def test_columns_are_the_contract_and_what_was_appended(table):
+    assert list(table.columns) == [*CONTRACT, "BASETYPE", "AWLO", "AWHI", "ANL02FL"]
 
 
 def test_keys_are_unique_and_every_subject_has_every_planned_row(table):
@@ -267,6 +270,48 @@ def test_rebaselined_analysis(out, config, make_table):
         "-0.5558",
     )
     assert found.BASETYPE == "Month 6"
+
+
+def test_extra_baseline_has_rows_of_its_own(out, config, make_table):
+    both = config.model_copy(update={"extra_baselines": ("M06",)})
+    table = make_table(out, both)
+    assert not table.duplicated([*KEY]).any()
+    of_m06 = table[table.BASETYPE == "Month 6"]
+    assert set(of_m06.AVISIT) == {"Month 6", "Month 12"}
+    found = row(of_m06, "01", "Month 6", "BPV")
+    assert (found.AVAL, found.BASE, found.ABLFL, found.CHG) == ("1194.500", "1194.500", "Y", "")
+    assert (found.ADY, found.INTERVAL) == ("204", "0.0000")
+    # The rows from the first baseline are those of a study without another.
+    first = table[table.BASETYPE == "Baseline"].reset_index(drop=True)
+    alone = make_table(out, config)
+    pd.testing.assert_frame_equal(first.drop(columns="CFGSHA256"), alone.drop(columns="CFGSHA256"))
+
+
+@pytest.mark.parametrize(
+    ("day", "inside", "reason"),
+    [
+        # Window of month 6: days 120 to 270 of the dataset, whose day 10 is ADY 1.
+        (270, "Y", PASSED),
+        (120, "Y", PASSED),
+        (
+            119,
+            "",
+            "all checks passed (automatic); day 110 is outside the visit window, 111 to 261",
+        ),
+        (
+            271,
+            "",
+            "all checks passed (automatic); day 262 is outside the visit window, 111 to 261",
+        ),
+        ("", "", "all checks passed (automatic)"),
+    ],
+)
+def test_a_visit_outside_its_window_is_flagged(out, config, make_table, day, inside, reason):
+    plan = out / "plan.tsv"
+    plan.write_text(plan.read_text().replace("\t213\n", f"\t{day}\n"))
+    found = row(make_table(out, config), "01", "Month 6", "BPV")
+    assert ("Y", inside, reason) == (found.ANL01FL, found.ANL02FL, found.QCREAS)
+    assert (found.AWLO, found.AWHI) == ("111", "261")
 
 
 def test_unknown_days_stay_empty(out, config, make_table):
