@@ -10,6 +10,7 @@ from smartms_img.io.decisions import Decision
 from smartms_img.io.results import UnitResult
 from smartms_img.tables.apostel import write_apostel
 from smartms_img.tables.assemble import assemble
+from smartms_img.tables.cdisc import write_exports
 from smartms_img.tables.evidence import SubjectEvidence, UnitEvidence, gather_evidence
 from smartms_img.tables.export import write_endpoints, write_qc_table
 from smartms_img.tables.schema import TableError, validate
@@ -37,9 +38,9 @@ def write_tables(
 ) -> Path:
     """Write the tables of an output directory.
 
-    Writes ``tables/endpoints.tsv``, ``endpoints.json``, ``endpoints.parquet``, ``wide.tsv`` and
-    ``qc.tsv``, and beside the folder ``apostel.json``. The same results, decisions and
-    configuration give the same bytes.
+    Writes ``tables/endpoints.tsv``, ``endpoints.json``, ``endpoints.parquet``, ``wide.tsv``,
+    ``qc.tsv`` and the exports of :mod:`smartms_img.tables.cdisc`, and beside the folder
+    ``apostel.json``. The same results, decisions and configuration give the same bytes.
 
     Parameters
     ----------
@@ -73,5 +74,6 @@ def write_tables(
     write_endpoints(folder, table)
     write_wide(folder, table)
     write_qc_table(folder, results)
+    write_exports(folder, table, config)
     write_apostel(out, results, config, decisions)
     return folder

@@ -54,9 +54,12 @@ def write_endpoints(folder: Path, table: pd.DataFrame) -> None:
 
 
 def write_qc_table(folder: Path, results: Mapping[str, UnitResult]) -> None:
-    """Write ``qc.tsv``: one row a metric of every unit that has QC metrics, in plan order."""
+    """Write ``qc.tsv``: one row a metric of every unit that has QC metrics.
+
+    Subjects are sorted by label, and units of a subject are in plan order.
+    """
     lines: list[Sequence[str]] = [QC_COLUMNS]
-    for result in results.values():
+    for result in sorted(results.values(), key=lambda result: result.row.subject):
         lines += [_qc_line(result.row, metric) for metric in result.metrics]
     write_text(folder / "qc.tsv", tsv_text(lines))
 
