@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from write_all import write_all
+from write_all import write_text_table
 
 from smartms_img.config import StudyConfig, unit_digest
 from smartms_img.io.ledger import Attempt, write_attempt
@@ -51,7 +51,7 @@ def make_table() -> Callable[[Path, StudyConfig], pd.DataFrame]:
     """Write the tables of a directory and read the text table as text."""
 
     def make(out: Path, config: StudyConfig) -> pd.DataFrame:
-        folder = write_all(out, config)
+        folder = write_text_table(out, config)
         return pd.read_csv(folder / "endpoints.tsv", sep="\t", dtype=str, keep_default_na=False)
 
     return make

@@ -90,3 +90,13 @@ def test_time_zone_locale_and_hash_seed_do_not_change_a_byte(out, config):
         command = [sys.executable, "-c", SCRIPT, str(out), config.model_dump_json(), parts]
         subprocess.run(command, check=True, env=os.environ | surroundings)
         assert _digests(out / "tables") == expected
+
+
+def test_order_of_subjects_in_the_plan_does_not_change_a_byte(out, config):
+    expected = _digests(write_all(out, config))
+    assert {"adimg.xpt", "define.xml", "oe.ndjson", "qc.tsv"} <= set(expected)
+    head, *lines = (out / "plan.tsv").read_text().splitlines()
+    moved = sorted(lines, key=lambda line: line.split("\t")[2] != "02")
+    assert moved != lines
+    (out / "plan.tsv").write_text("\n".join([head, *moved]) + "\n")
+    assert _digests(write_all(out, config)) == expected
