@@ -15,7 +15,7 @@ from smartms_img.config import StudyConfig, default_study, load_study
 from smartms_img.errors import ExitCode, InputError
 from smartms_img.execution.survey import Survey, survey
 from smartms_img.io.bids import ImageFile
-from smartms_img.io.findings import Finding
+from smartms_img.io.findings import LEVELS, Finding
 from smartms_img.naming import OctScanKind
 
 
@@ -23,7 +23,9 @@ def check(
     bids: Annotated[Path, typer.Argument(help="BIDS dataset.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     config: Annotated[Path | None, typer.Option(help="Study configuration.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print only what is wrong.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Print only what is wrong, and warnings.")
+    ] = False,
 ) -> None:
     """Check a dataset: what is there, what is missing, what is wrong. Nothing is run.
 
@@ -35,18 +37,20 @@ def check(
     study = load_study(config) if config else default_study()
     found = survey(bids, study)
     findings = list(found.findings) + read_images(bids, found, quiet=quiet or as_json)
-    findings.sort(key=lambda finding: finding.level != "wrong")
-    wrong = [finding for finding in findings if finding.level == "wrong"]
+    findings.sort(key=lambda finding: LEVELS.index(finding.level))
+    counts = {level: sum(finding.level == level for finding in findings) for level in LEVELS}
     if as_json:
         typer.echo(json.dumps(_content(found, findings), indent=2))
     else:
         if not quiet:
             print_table(*overview(found, study))
-        for finding in wrong if quiet else findings:
-            say(f"{finding.level}: {finding}")
+        for finding in findings:
+            if finding.level != "missing" or not quiet:
+                say(f"{finding.level}: {finding}")
         if not quiet:
-            say(f"{len(wrong)} wrong, {len(findings) - len(wrong)} missing")
-    raise typer.Exit(ExitCode.BAD_INPUT if wrong else ExitCode.DONE)
+            said = {level: count for level, count in counts.items() if count or level != "warning"}
+            say(", ".join(f"{count} {level}" for level, count in said.items()))
+    raise typer.Exit(ExitCode.BAD_INPUT if counts["wrong"] else ExitCode.DONE)
 
 
 def read_images(bids: Path, found: Survey, *, quiet: bool) -> list[Finding]:

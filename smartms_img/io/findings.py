@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from smartms_img.errors import InputError
 
-Level = Literal["wrong", "missing"]
+Level = Literal["wrong", "warning", "missing"]
+LEVELS: tuple[Level, ...] = get_args(Level)
 
 
 @dataclass(frozen=True)
@@ -16,9 +17,10 @@ class Finding:
 
     Attributes
     ----------
-    level : {'wrong', 'missing'}
+    level : {'wrong', 'warning', 'missing'}
         ``missing``: something planned or recommended is absent. ``wrong``: what is there is
-        unknown, contradictory, or cannot be used.
+        unknown, contradictory, or cannot be used. ``warning``: it can be used, and should not be
+        there.
     problem, remedy : str
         As in :class:`smartms_img.errors.InputError`.
     subject, session : str

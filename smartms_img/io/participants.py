@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +14,10 @@ from smartms_img.naming import Eye
 
 FILE = "participants.tsv"
 OPTIC_NEURITIS_COLUMN = "optic_neuritis"
+_OF_TREATMENT = re.compile(
+    r"(^|[^a-z])((act)?arm(s|cd)?|trt.*|treat.*|rando?m.*|alloc.*|placebo|sequence|period|group|unblind.*)"
+    r"($|[^a-z])"
+)
 _EYES = {
     "OD": frozenset({Eye.OD}),
     "OS": frozenset({Eye.OS}),
@@ -58,7 +64,7 @@ def read_participants(bids: Path) -> Participants:
         return Participants((), {}, (Finding("wrong", error.problem, error.remedy, file=FILE),))
     affected: dict[str, frozenset[Eye] | None] = {}
     labels: list[str] = []
-    findings: list[Finding] = []
+    findings = [_treatment_finding(name) for name in _of_treatment(rows[0] if rows else ())]
     for row in rows:
         label = row["participant_id"].removeprefix("sub-")
         if not (label.isascii() and label.isalnum()):
@@ -79,3 +85,18 @@ def read_participants(bids: Path) -> Participants:
             findings.append(Finding("wrong", problem, remedy, label, file=FILE))
             affected[label] = None
     return Participants(tuple(labels), affected, tuple(findings))
+
+
+def _of_treatment(columns: Iterable[str]) -> list[str]:
+    """Return the columns whose name is one of a treatment.
+
+    >>> _of_treatment(["participant_id", "arm", "trtseqp", "planned_arm", "harm", "age_group"])
+    ['arm', 'trtseqp', 'planned_arm', 'age_group']
+    """
+    return [name for name in columns if _OF_TREATMENT.search(name.lower().replace("_", " "))]
+
+
+def _treatment_finding(column: str) -> Finding:
+    problem = f"column '{column}' may tell the treatment; it is not read"
+    remedy = "Take it out, if it does: whoever sees this dataset must be blinded"
+    return Finding("warning", problem, remedy, file=FILE)

@@ -87,3 +87,13 @@ def test_wrong_eye_and_scan_in_the_name_are_found(bids: Path, real_data: Path) -
         "the file holds a ring scan, its name says macula",
         "the file says OD, its name says OS",
     ]
+
+
+def test_a_column_of_the_treatment_is_a_warning(bids: Path) -> None:
+    before = check(bids)
+    (bids / "participants.tsv").write_text("participant_id\tarm\nsub-01\tSECRET\n")
+    code, findings = check(bids)
+    assert code == before[0]
+    problem = "column 'arm' may tell the treatment; it is not read"
+    assert ("warning", problem, "participants.tsv") in findings
+    assert "SECRET" not in str(findings)

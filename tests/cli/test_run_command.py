@@ -199,6 +199,25 @@ def test_derivative_dataset_names_no_place(folder: Path) -> None:
         assert path.is_dir() or str(folder) not in path.read_text()
 
 
+def test_the_treatment_leaves_no_trace(folder: Path) -> None:
+    make_dataset(folder / "bids", s01={})
+    table = folder / "bids/participants.tsv"
+    table.write_text("participant_id\tarm\nsub-01\tSECRET\n")
+    result = smartms(folder, "run", "bids", "out", "participant", "--config", "study.yaml")
+    assert result.returncode == 0
+    assert "warning: participants.tsv: column 'arm' may tell the treatment" in result.stdout
+    smartms(folder, "tables", "out")
+    files = {path: path.read_bytes() for path in (folder / "out").rglob("*") if path.is_file()}
+    assert folder / "out/tables/adimg.xpt" in files
+    assert not [path for path, content in files.items() if b"SECRET" in content]
+    # Not even as a digest: the treatment can be changed, and nothing runs again.
+    table.write_text("participant_id\tarm\nsub-01\tOTHER\n")
+    again = smartms(folder, "run", "bids", "out", "participant", "--config", "study.yaml")
+    assert again.stdout.splitlines()[-1] == "6 of 6 units done (6 of them earlier)"
+    smartms(folder, "tables", "out")
+    assert {path: path.read_bytes() for path in files} == files
+
+
 def test_unexpected_error_is_one_line_and_a_log(folder: Path) -> None:
     make_dataset(folder / "bids", s01={})
     smartms(folder, "run", "bids", "out", "group", "--config", "study.yaml")

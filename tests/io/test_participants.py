@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pytest
+
 from smartms_img.io.participants import read_participants
 from smartms_img.naming import Eye
 
@@ -17,6 +19,9 @@ def test_optic_neuritis_and_nothing_else_is_read(tmp_path: Path) -> None:
         "03": frozenset(),
     }
     assert "placebo" not in repr(found)
+    (warning,) = found.findings
+    assert warning.level == "warning"
+    assert warning.problem == "column 'group' may tell the treatment; it is not read"
 
 
 def test_wrong_rows_are_findings(tmp_path: Path) -> None:
@@ -32,3 +37,26 @@ def test_wrong_rows_are_findings(tmp_path: Path) -> None:
     ]
     # Which of the two rows is meant is not known, so neither names an eye.
     assert found.optic_neuritis == {"01": None}
+
+
+@pytest.mark.parametrize(
+    ("column", "warned"),
+    [
+        ("arm", True),
+        ("Arm", True),
+        ("ACTARM", True),
+        ("ARMCD", True),
+        ("TRT01P", True),
+        ("treatment", True),
+        ("randomisation_number", True),
+        ("sequence", True),
+        ("planned_arm", True),
+        ("age", False),
+        ("sex", False),
+        ("charm", False),
+        ("retreat", False),
+    ],
+)
+def test_columns_that_may_tell_the_treatment(tmp_path: Path, column: str, warned: bool) -> None:
+    (tmp_path / "participants.tsv").write_text(f"participant_id\t{column}\nsub-01\tx\n")
+    assert bool(read_participants(tmp_path).findings) == warned
