@@ -8,6 +8,7 @@ import pandas as pd
 from dask.base import compute
 from dask.delayed import delayed
 
+from smartms_img.catalogue import planned_keys
 from smartms_img.config import StudyConfig
 from smartms_img.tables.columns import COLUMNS
 from smartms_img.tables.evidence import SubjectEvidence
@@ -53,7 +54,8 @@ def assemble(
 
 
 def _partition_rows(subjects: Sequence[SubjectEvidence], config: StudyConfig) -> list[Row]:
-    return [row for subject in subjects for row in subject_rows(subject, config)]
+    keys = planned_keys(config)
+    return [row for subject in subjects for row in subject_rows(subject, config, keys)]
 
 
 def _split(

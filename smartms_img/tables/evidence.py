@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from smartms_img.errors import InputError
 from smartms_img.io.decisions import Decision
@@ -60,7 +61,7 @@ class SubjectEvidence:
     units: Mapping[str, UnitEvidence]
     decisions: tuple[Decision, ...] = ()
 
-    @property
+    @cached_property
     def days(self) -> dict[str, int]:
         """Day of each visit in the scale of the dataset; visits without a known day are absent."""
         rows = [unit.row for unit in self.units.values()]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from math import isnan
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -45,10 +45,9 @@ def write_endpoints(folder: Path, table: pd.DataFrame) -> None:
     In the text table a missing value is an empty cell, AVAL, BASE and CHG have the decimals of
     the catalogue, and lines end with LF.
     """
-    records = table.to_dict("records")
+    columns = [_cells(table, column.name) for column in COLUMNS]
     names = [column.name for column in COLUMNS]
-    lines = [names, *([_cell(record, name) for name in names] for record in records)]
-    write_text(folder / "endpoints.tsv", tsv_text(lines))
+    write_text(folder / "endpoints.tsv", tsv_text([names, *zip(*columns, strict=True)]))
     write_json(folder / "endpoints.json", data_dictionary())
     _write_parquet(folder / "endpoints.parquet", table)
 
@@ -64,15 +63,17 @@ def write_qc_table(folder: Path, results: Mapping[str, UnitResult]) -> None:
     write_text(folder / "qc.tsv", tsv_text(lines))
 
 
-def _cell(record: Mapping[Hashable, Any], name: str) -> str:
-    value = record[name]
-    if pd.isna(value):
-        return ""
-    if not isinstance(value, float):
-        return str(value)
-    if name in _IN_UNIT_OF_ENDPOINT:
-        return f"{value:.{endpoint(str(record['PARAMCD'])).precision}f}"
-    return f"{value:.{_DECIMALS[name]}f}" if name in _DECIMALS else f"{value:.6g}"
+def _cells(table: pd.DataFrame, name: str) -> list[str]:
+    """Return a column as text."""
+    column = table[name]
+    if column.dtype != "float64":
+        return ["" if pd.isna(value) else str(value) for value in column.tolist()]
+    if name not in _IN_UNIT_OF_ENDPOINT:
+        form = f".{_DECIMALS[name]}f" if name in _DECIMALS else ".6g"
+        return ["" if isnan(value) else format(value, form) for value in column.tolist()]
+    forms = {code: f".{endpoint(code).precision}f" for code in table["PARAMCD"].unique()}
+    pairs = zip(column.tolist(), table["PARAMCD"].tolist(), strict=True)
+    return ["" if isnan(value) else format(value, forms[code]) for value, code in pairs]
 
 
 def _qc_line(row: PlanRow, metric: QcMetric) -> list[str]:

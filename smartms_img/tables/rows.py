@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from smartms_img.catalogue import BOTH_EYES, PlannedKey, known_errors, planned_keys
+from smartms_img.catalogue import BOTH_EYES, PlannedKey, known_errors
 from smartms_img.config import StudyConfig, VisitConfig, study_digest
 from smartms_img.naming import QcStatus, UnitKind, pair_unit
 from smartms_img.tables.columns import PERCENT_DECIMALS, YEAR_DECIMALS
@@ -65,15 +65,26 @@ class Change:
     note: str = ""
 
 
-def subject_rows(evidence: SubjectEvidence, config: StudyConfig) -> list[Row]:
+def subject_rows(
+    evidence: SubjectEvidence, config: StudyConfig, keys: tuple[PlannedKey, ...]
+) -> list[Row]:
     """Return every planned row of a subject, in the order of the plan of values.
+
+    Parameters
+    ----------
+    evidence : SubjectEvidence
+        What is known of the subject.
+    config : StudyConfig
+        Study and method.
+    keys : tuple of PlannedKey
+        The plan of values, as :func:`smartms_img.catalogue.planned_keys` gives it.
 
     Raises
     ------
     InputError
         If a unit measured something that is not planned.
     """
-    observed = observe(evidence, planned_keys(config))
+    observed = observe(evidence, keys)
     baselines = {
         _across_visits(item): item
         for item in observed

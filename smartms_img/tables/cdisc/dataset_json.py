@@ -31,17 +31,15 @@ def write_dataset_json(folder: Path, dataset: Dataset, study: str) -> None:
     study : str
         STUDYID.
     """
-    about = _about(dataset, study)
+    about, rows = _about(dataset, study), _rows(dataset)
     name = dataset.name.lower()
     with _text_file(folder / f"{name}.json") as file:
         head = json.dumps(about, ensure_ascii=False, indent=1).removesuffix("\n}")
-        file.write(head + ',\n "rows": [')
-        _write_rows(file, dataset, first="\n  ", between=",\n  ")
+        file.write(head + ',\n "rows": [\n')
+        file.write(",\n".join(rows))
         file.write("\n ]\n}\n")
     with _text_file(folder / f"{name}.ndjson") as file:
-        file.write(_line(about) + "\n")
-        _write_rows(file, dataset, first="", between="\n")
-        file.write("\n" if len(dataset.frame) else "")
+        file.writelines(line + "\n" for line in (_line(about), *rows))
 
 
 @contextmanager
@@ -85,27 +83,18 @@ def _column(dataset: Dataset, variable: Variable) -> dict[str, Any]:
     return content
 
 
-def _write_rows(file: TextIO, dataset: Dataset, *, first: str, between: str) -> None:
-    start = first
-    for row in _rows(dataset):
-        file.write(start + row)
-        start = between
-
-
-def _rows(dataset: Dataset) -> Iterator[str]:
-    """Yield the rows as JSON; each distinct text is encoded once."""
+def _rows(dataset: Dataset) -> list[str]:
+    """Return the rows as JSON; each distinct text is encoded once."""
     columns = [_encoded(dataset.frame[item.name], item) for item in dataset.variables]
-    for cells in zip(*columns, strict=True):
-        yield f"[{','.join(cells)}]"
+    return [f"[{','.join(cells)}]" for cells in zip(*columns, strict=True)]
 
 
 def _encoded(column: pd.Series, variable: Variable) -> list[str]:
     if variable.kind == "text":
         known = {text: _line(text) for text in column.unique()}
-        return [known[text] for text in column]
-    if variable.kind == "integer":
-        return ["null" if pd.isna(value) else str(value) for value in column]
-    return ["null" if pd.isna(value) else repr(float(value)) for value in column]
+        return [known[text] for text in column.tolist()]
+    write = str if variable.kind == "integer" else repr
+    return ["null" if pd.isna(value) else write(value) for value in column.tolist()]
 
 
 def _line(content: object) -> str:
