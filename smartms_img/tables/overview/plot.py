@@ -49,6 +49,7 @@ def draw_plot(plot: Plot, timeline: Timeline) -> str:
         *_value_axis(plot, frame),
         *_time_axis(timeline, frame),
         *([_subject(own, frame) for own in plot.series] or _bands(known, frame)),
+        *_zero(plot, frame),
         *_median(known, frame),
         "</svg>",
     ]
@@ -96,13 +97,18 @@ def _value_axis(plot: Plot, frame: Frame) -> list[str]:
     step = 1.0 if plot.counted else 0.0
     for value, text in round_ticks(frame.y.low, frame.y.high, step=step):
         y = px(frame.y(value))
-        css = "zero" if plot.is_change and value == 0 else "grid"
-        parts.append(f'<path class="{css}" d="M{LEFT},{y}H{RIGHT}"/>')
+        parts.append(f'<path class="grid" d="M{LEFT},{y}H{RIGHT}"/>')
         parts.append(f'<text class="y" x="{LEFT - 6}" y="{y}" dy=".35em">{text}</text>')
     parts.append(f'<text x="{LEFT}" y="14">{escape(plot.label)}</text>')
     if sign := _SIGNS[plot.worse]:
         parts.append(f'<text class="y" x="{RIGHT}" y="14">{sign}</text>')
     return parts
+
+
+def _zero(plot: Plot, frame: Frame) -> list[str]:
+    if not plot.is_change:
+        return []
+    return [f'<path class="zero" d="M{LEFT},{px(frame.y(0))}H{RIGHT}"/>']
 
 
 def _time_axis(timeline: Timeline, frame: Frame) -> list[str]:
@@ -118,7 +124,7 @@ def _time_axis(timeline: Timeline, frame: Frame) -> list[str]:
         if middle - half < free_from:
             continue
         free_from = middle + half + _CHARACTER_PX
-        parts.append(f'<text class="x" x="{px(middle)}" y="{BOTTOM + 16}">')
+        parts.append(f'<text class="x" x="{px(middle)}" y="{BOTTOM + 18}">')
         parts.append(
             f'{escape(tick.visit)}<tspan x="{px(middle)}" dy="1.25em">{day}</tspan></text>'
         )
@@ -154,11 +160,13 @@ def _bands(known: Sequence[Spread], frame: Frame) -> list[str]:
     for css, low, high in (("wide", 1, -2), ("narrow", 2, -3)):
         upper = [frame.at(spread.x, spread.quantiles[high]) for spread in known]
         lower = [frame.at(spread.x, spread.quantiles[low]) for spread in known]
-        outline = " ".join([*upper, *reversed(lower)])
-        parts.append(f'<polygon class="{css}" points="{outline}"/>')
-        # A band of a single visit has no width.
-        bars = "".join(f"M{a}L{b}" for a, b in zip(lower, upper, strict=True))
-        parts.append(f'<path class="{css}" d="{bars}"/>')
+        if len(known) > 1:
+            outline = " ".join([*upper, *reversed(lower)])
+            parts.append(f'<polygon class="{css}" points="{outline}"/>')
+        else:
+            # A band of a single visit would have no width.
+            bars = "".join(f"M{a}L{b}" for a, b in zip(lower, upper, strict=True))
+            parts.append(f'<path class="{css}" d="{bars}"/>')
     return parts
 
 
