@@ -35,13 +35,16 @@ def values_by_place(table: pd.DataFrame) -> dict[str, Places]:
     table : DataFrame
         The endpoint table, with the place of each row in time as column X.
     """
-    keys = zip(table["PARAMCD"], table["LOC"], table["LAT"], strict=True)
+    # Text of a DataFrame is read one by one from Arrow unless it becomes objects first.
+    keys, texts = (
+        [table[name].to_numpy(dtype=object) for name in names]
+        for names in (("PARAMCD", "LOC", "LAT"), ("USUBJID", "AVISIT", "QCSTAT"))
+    )
     numbers = [table[name].tolist() for name in ("X", "AVAL", "CHG", "AVALERR")]
-    texts = [table[name].tolist() for name in ("USUBJID", "AVISIT", "QCSTAT")]
     analysed = (table["ANL01FL"] == "Y").tolist()
     found: dict[str, Places] = {}
-    for (paramcd, loc, lat), x, aval, chg, error, subject, visit, status, flag in zip(
-        keys, *numbers, *texts, analysed, strict=True
+    for paramcd, loc, lat, subject, visit, status, x, aval, chg, error, flag in zip(
+        *keys, *texts, *numbers, analysed, strict=True
     ):
         value = Value(subject, visit, x, aval, chg, error, status, flag)
         found.setdefault(paramcd, {}).setdefault((loc, lat), []).append(value)
