@@ -239,6 +239,19 @@ def test_extra_pairs_are_named_apart_and_not_plotted(out, config):
     assert lines == ["Month 6", "Month 12"]
 
 
+def test_rows_of_an_extra_baseline_are_counted_and_not_plotted(out, config):
+    extra = config.model_copy(update={"extra_baselines": ("M06",)})
+    frame = frame_of(out, extra)
+    page, usual = page_of(frame, extra), page_of(frame_of(out, config), config)
+    (group,) = page.xpath("//h3[text()='MRI since Month 6']/following-sibling::table")
+    counted = [cell.text_content().strip() for cell in group.xpath("tbody/tr[th='BPV ']/td")]
+    assert counted[0] == "\N{EN DASH}"
+    assert counted[1].endswith("2 / 0 / 0 / 0") and counted[2].endswith("0 / 0 / 0 / 2")
+    for code in ("BPV", "RNFL", "PBVC"):
+        sections = [one.xpath(f"//section[@id='{code}']")[0] for one in (page, usual)]
+        assert sections[0].text_content() == sections[1].text_content()
+
+
 def test_axis_is_avisitn_where_days_are_unknown(frame, config):
     frame["ADY"] = pd.array([pd.NA] * len(frame), dtype="Int64")
     value, _ = plots(page_of(frame, config), "BPV")

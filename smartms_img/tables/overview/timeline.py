@@ -23,7 +23,7 @@ class Timeline:
     Attributes
     ----------
     ticks : tuple of Tick
-        Visits, at the median day of their subjects or at their AVISITN.
+        Visits in the order of time, at the median day of their subjects or at their AVISITN.
     low, high : float
         Range of all subjects' visits.
     in_days : bool
@@ -65,6 +65,6 @@ def place_in_time(table: pd.DataFrame, visits: Sequence[str]) -> tuple[Timeline,
     places = day.fillna(table["AVISIT"].map(median)) if in_days else number
     at_visit = places.groupby(table["AVISIT"]).median()
     ticks = [Tick(name, float(at_visit[name])) for name in visits if name in at_visit.index]
-    known = tuple(tick for tick in ticks if pd.notna(tick.x))
+    known = tuple(sorted((tick for tick in ticks if pd.notna(tick.x)), key=lambda tick: tick.x))
     low, high = (float(places.min()), float(places.max())) if known else (0.0, 1.0)
     return Timeline(known, low, high, in_days), places
