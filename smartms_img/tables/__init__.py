@@ -13,6 +13,7 @@ from smartms_img.tables.assemble import assemble
 from smartms_img.tables.cdisc import write_exports
 from smartms_img.tables.evidence import SubjectEvidence, UnitEvidence, gather_evidence
 from smartms_img.tables.export import write_endpoints, write_qc_table
+from smartms_img.tables.overview import write_overview
 from smartms_img.tables.schema import TableError, validate
 from smartms_img.tables.wide import write_wide
 
@@ -39,8 +40,8 @@ def write_tables(
     """Write the tables of an output directory.
 
     Writes ``tables/endpoints.tsv``, ``endpoints.json``, ``endpoints.parquet``, ``wide.tsv``,
-    ``qc.tsv`` and the exports of :mod:`smartms_img.tables.cdisc`, and beside the folder
-    ``apostel.json``. The same results, decisions and configuration give the same bytes.
+    ``qc.tsv``, ``overview.html`` and the exports of :mod:`smartms_img.tables.cdisc`, and beside
+    the folder ``apostel.json``. The same results, decisions and configuration give the same bytes.
 
     Parameters
     ----------
@@ -75,5 +76,6 @@ def write_tables(
     write_wide(folder, table)
     write_qc_table(folder, results)
     write_exports(folder, table, config)
+    write_overview(folder, table, config)
     write_apostel(out, results, config, decisions)
     return folder
