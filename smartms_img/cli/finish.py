@@ -7,19 +7,28 @@ from pathlib import Path
 
 from smartms_img.config import StudyConfig
 from smartms_img.io.decisions import Decision
-from smartms_img.io.results import read_results
+from smartms_img.io.results import UnitResult, read_results
 from smartms_img.naming import QcStatus
+
+
+def read_evidence(
+    out: Path, config: StudyConfig
+) -> tuple[dict[str, UnitResult], tuple[Decision, ...]]:
+    """Return what the tables of an output directory are made from: results and decisions."""
+    # It takes time to import, which the start of every unit would pay for.
+    from smartms_img.qc.decisions import automatic  # noqa: PLC0415
+
+    results = read_results(out, config)
+    return results, automatic(results)
 
 
 def write_results(out: Path, config: StudyConfig) -> tuple[Decision, ...]:
     """Write the tables and the report of an output directory; return the decisions in them."""
     # pandas, pyarrow and the drawing of the report take seconds to import.
-    from smartms_img.qc.decisions import automatic  # noqa: PLC0415
     from smartms_img.qc.report import write_report  # noqa: PLC0415
     from smartms_img.tables import write_tables  # noqa: PLC0415
 
-    results = read_results(out, config)
-    decisions = automatic(results)
+    results, decisions = read_evidence(out, config)
     write_tables(out, results, config, decisions)
     write_report(out, results)
     return decisions

@@ -14,9 +14,11 @@ from typer.models import CommandInfo, TyperInfo
 
 from smartms_img import __version__
 from smartms_img.cli.check import check
+from smartms_img.cli.lock import lock, lock_diff, unlock, verify
 from smartms_img.cli.run import run
 from smartms_img.cli.status import status
 from smartms_img.cli.tables import tables
+from smartms_img.cli.trace import trace
 from smartms_img.cli.unit import run_unit_command
 from smartms_img.errors import INTERRUPTED, ExitCode, SmartmsError
 from smartms_img.execution.child import thread_environment
@@ -33,9 +35,17 @@ app.command()(check)
 app.command()(run)
 app.command()(status)
 app.command()(tables)
+app.command()(trace)
+app.command()(lock)
+app.command()(verify)
+app.command()(unlock)
+app.command("lock-diff")(lock_diff)
 app.command("run-unit", hidden=True)(run_unit_command)
 
-_LIGHT_COMMANDS = ("check", "run", "run-unit", "status", "tables")
+_LIGHT_COMMANDS = (
+    *("check", "run", "run-unit", "status", "tables", "trace"),
+    *("lock", "verify", "unlock", "lock-diff"),
+)
 _LABEL_OPTIONS = ("--participant-label", "--session-label")
 # It computes in the process of the command line.
 _ONE_PROCESS = "measure"

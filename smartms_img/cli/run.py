@@ -32,6 +32,7 @@ from smartms_img.execution.places import check_places
 from smartms_img.execution.schedule import Ended
 from smartms_img.execution.select import Selection
 from smartms_img.execution.units import Unit
+from smartms_img.io.lock import refuse_locked
 from smartms_img.naming import UnitKind
 
 
@@ -137,8 +138,9 @@ def run_dataset(request: RunRequest) -> ExitCode:
     Raises
     ------
     InputError
-        If dataset, output folder or labels are wrong.
+        If dataset, output folder or labels are wrong, or the output is locked.
     """
+    refuse_locked(request.out)
     places = check_places(request.bids, request.out, request.work)
     engine = Engine(places, request.config, request.cluster, keep=request.keep)
     with _interruptible():

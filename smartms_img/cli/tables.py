@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from smartms_img.cli.console import say
+from smartms_img.cli.finish import read_evidence
 from smartms_img.config import load_study
 from smartms_img.execution.dataset import CONFIG_FILE, check_output
-from smartms_img.io.results import read_results
+from smartms_img.io.lock import refuse_locked
 
 
 def tables(
@@ -25,12 +26,12 @@ def tables(
     Example: smartms tables /data/derivatives/smartms
     """
     # pandas and pyarrow take seconds to import.
-    from smartms_img.qc.decisions import automatic  # noqa: PLC0415
     from smartms_img.tables import write_tables  # noqa: PLC0415
 
     check_output(out)
+    refuse_locked(out)
     study = load_study(config or out / CONFIG_FILE)
-    results = read_results(out, study)
-    folder = write_tables(out, results, study, automatic(results))
+    results, decisions = read_evidence(out, study)
+    folder = write_tables(out, results, study, decisions)
     if not quiet:
         say(f"tables are in {folder}")

@@ -18,6 +18,7 @@ from smartms_img.execution.slurm_array import SUPERVISED
 from smartms_img.execution.supervised import run_supervised
 from smartms_img.execution.units import Unit, UnitContext
 from smartms_img.execution.worker import Paths, run_unit
+from smartms_img.io.lock import refuse_locked
 
 _EXIT_CODES = {"done": ExitCode.DONE, "failed": ExitCode.SOME_UNITS_FAILED}
 
@@ -36,6 +37,8 @@ def run_unit_command(  # noqa: PLR0913, PLR0917 - one argument an option
     """Run one unit of the plan in this process."""
     if not supervised:
         die_with_supervisor()
+    # A job that was submitted earlier may start only now.
+    refuse_locked(out)
     planned = read_unit(out, unit, row)
     study = load_study(config or out / CONFIG_FILE)
     if config_hash and study_digest(study) != config_hash:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from smartms_img.config import StudyConfig
 from smartms_img.io.decisions import Decision
 from smartms_img.io.results import UnitResult
-from smartms_img.tables.apostel import write_apostel
+from smartms_img.tables.apostel import APOSTEL_FILE, write_apostel
 from smartms_img.tables.assemble import assemble
 from smartms_img.tables.cdisc import write_exports
 from smartms_img.tables.evidence import SubjectEvidence, UnitEvidence, gather_evidence
@@ -23,6 +24,7 @@ __all__ = [
     "UnitEvidence",
     "assemble",
     "gather_evidence",
+    "outdated_tables",
     "validate",
     "write_tables",
 ]
@@ -36,6 +38,7 @@ def write_tables(
     config: StudyConfig,
     decisions: Sequence[Decision],
     partitions: int | None = None,
+    target: Path | None = None,
 ) -> Path:
     """Write the tables of an output directory.
 
@@ -55,6 +58,8 @@ def write_tables(
         About the quality of the units, as :func:`smartms_img.qc.decisions.automatic` gives them.
     partitions : int, optional
         Number of Dask tasks; by default one a subject. No effect on the result.
+    target : Path, optional
+        Folder to write below; by default the output directory itself.
 
     Returns
     -------
@@ -71,11 +76,39 @@ def write_tables(
     """
     table = assemble(gather_evidence(results, decisions), config, partitions)
     validate(table)
-    folder = out / TABLES_FOLDER
+    target = target or out
+    folder = target / TABLES_FOLDER
     write_endpoints(folder, table)
     write_wide(folder, table)
     write_qc_table(folder, results)
     write_exports(folder, table, config)
     write_overview(folder, table, config)
-    write_apostel(out, results, config, decisions)
+    write_apostel(out, results, config, decisions, target)
     return folder
+
+
+def outdated_tables(
+    out: Path,
+    results: Mapping[str, UnitResult],
+    config: StudyConfig,
+    decisions: Sequence[Decision],
+) -> list[str]:
+    """Return the files that :func:`write_tables` would change, and those it does not write.
+
+    Paths are relative to the output directory and sorted.
+    """
+    with TemporaryDirectory(prefix="smartms-") as name:
+        fresh = Path(name)
+        write_tables(out, results, config, decisions, target=fresh)
+        names = set(_table_files(fresh)) | set(_table_files(out))
+        return sorted(name for name in names if not _same_bytes(out / name, fresh / name))
+
+
+def _table_files(folder: Path) -> list[str]:
+    files = [folder / APOSTEL_FILE, *(folder / TABLES_FOLDER).rglob("*")]
+    return [file.relative_to(folder).as_posix() for file in files if not file.is_dir()]
+
+
+def _same_bytes(first: Path, second: Path) -> bool:
+    both = first.is_file() and second.is_file()
+    return both and first.read_bytes() == second.read_bytes()

@@ -28,8 +28,9 @@ def write_apostel(
     results: Mapping[str, UnitResult],
     config: StudyConfig,
     decisions: Sequence[Decision],
+    target: Path,
 ) -> None:
-    """Write ``apostel.json``; the same arguments give the same bytes.
+    """Write ``apostel.json`` into the folder ``target``; the same arguments give the same bytes.
 
     Raises
     ------
@@ -37,7 +38,7 @@ def write_apostel(
         If the layers document of a scan cannot be read.
     """
     scans = gather_scans(out, results, decisions)
-    write_json(out / APOSTEL_FILE, apostel_report(scans, config))
+    write_json(target / APOSTEL_FILE, apostel_report(scans, config))
 
 
 def apostel_report(scans: Sequence[ScanRecord], config: StudyConfig) -> Block:

@@ -48,8 +48,13 @@ def assemble(
     parts = [delayed(part, traverse=False) for part in _split(subjects, partitions)]
     tasks = [delayed(_partition_rows)(part, config) for part in parts]
     computed: tuple[list[Row], ...] = compute(*tasks)  # type: ignore[no-untyped-call]
-    rows = [vars(row) for part in computed for row in part]
-    table = pd.DataFrame(rows, columns=[column.name for column in COLUMNS])
+    return as_table([row for part in computed for row in part])
+
+
+def as_table(rows: Sequence[Row]) -> pd.DataFrame:
+    """Return rows as a table with the types of its columns."""
+    names = [column.name for column in COLUMNS]
+    table = pd.DataFrame([vars(row) for row in rows], columns=names)
     return table.astype({column.name: DTYPES[column.kind] for column in COLUMNS})
 
 

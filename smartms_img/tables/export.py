@@ -45,9 +45,9 @@ def write_endpoints(folder: Path, table: pd.DataFrame) -> None:
     In the text table a missing value is an empty cell, AVAL, BASE and CHG have the decimals of
     the catalogue, and lines end with LF.
     """
-    columns = [_cells(table, column.name) for column in COLUMNS]
-    names = [column.name for column in COLUMNS]
-    write_text(folder / "endpoints.tsv", tsv_text([names, *zip(*columns, strict=True)]))
+    columns = text_columns(table)
+    lines = [list(columns), *zip(*columns.values(), strict=True)]
+    write_text(folder / "endpoints.tsv", tsv_text(lines))
     write_json(folder / "endpoints.json", data_dictionary())
     _write_parquet(folder / "endpoints.parquet", table)
 
@@ -61,6 +61,11 @@ def write_qc_table(folder: Path, results: Mapping[str, UnitResult]) -> None:
     for result in sorted(results.values(), key=lambda result: result.row.subject):
         lines += [_qc_line(result.row, metric) for metric in result.metrics]
     write_text(folder / "qc.tsv", tsv_text(lines))
+
+
+def text_columns(table: pd.DataFrame) -> dict[str, list[str]]:
+    """Return each column of the endpoint table as ``endpoints.tsv`` has it."""
+    return {column.name: _cells(table, column.name) for column in COLUMNS}
 
 
 def _cells(table: pd.DataFrame, name: str) -> list[str]:

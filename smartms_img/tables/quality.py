@@ -30,13 +30,21 @@ def verdict(
     has those of the eyes that it was computed from, and of the subject unit where that was
     decided about: one failure fails it, then one pending verdict leaves it pending.
     """
-    decisions = [_named(_decision(evidence, unit, key.paramcd), "")]
-    if unit.row.kind is UnitKind.SUBJECT:
-        source = key.endpoint.derived_from or key.paramcd
-        own = decisions if decisions[0].decided_by else []
-        eyes = eyes_of(evidence, key, measure.source)
-        decisions = own + [_named(_decision(evidence, eye, source), _eye(eye)) for eye in eyes]
-    return _worst(decisions or [Decision(unit.row.unit, QcStatus.PENDING, _NO_CHECK, "")])
+    decided = decisions_on(evidence, key, unit, measure)
+    named = [_named(decision, _eye(evidence, decision.unit, unit)) for decision in decided]
+    return _worst(named or [Decision(unit.row.unit, QcStatus.PENDING, _NO_CHECK, "")])
+
+
+def decisions_on(
+    evidence: SubjectEvidence, key: PlannedKey, unit: UnitEvidence, measure: Measure
+) -> list[Decision]:
+    """Return the decisions that the verdict on a value is made from."""
+    own = _decision(evidence, unit, key.paramcd)
+    if unit.row.kind is not UnitKind.SUBJECT:
+        return [own]
+    source = key.endpoint.derived_from or key.paramcd
+    eyes = eyes_of(evidence, key, measure.source)
+    return ([own] if own.decided_by else []) + [_decision(evidence, eye, source) for eye in eyes]
 
 
 def eyes_of(
@@ -54,8 +62,10 @@ def eyes_of(
     return used or at_visit
 
 
-def _eye(unit: UnitEvidence) -> str:
-    return unit.row.eye.value if unit.row.eye else ""
+def _eye(evidence: SubjectEvidence, decided: str, unit: UnitEvidence) -> str:
+    """Return the eye that a decision is about, empty where the unit is that of the value."""
+    eye = evidence.units[decided].row.eye
+    return "" if eye is None or decided == unit.row.unit else eye.value
 
 
 def _decision(evidence: SubjectEvidence, unit: UnitEvidence, paramcd: str) -> Decision:
