@@ -1,8 +1,8 @@
 """Make a cohort of 18 patients with 4 visits from real outputs, with what real cohorts lack.
 
-Usage: python benchmarks/made_cohort.py SOURCE FOLDER
+Usage: python benchmarks/made_cohort.py FOLDER SOURCE...
 
-SOURCE is an output directory of ``smartms run``. Its measures are dealt to the units of made
+A SOURCE is an output directory of ``smartms run``. Their measures are dealt to the units of made
 patients and perturbed; the scans of these are empty files. There are visits that did not take
 place, scans that are missing or there twice, units that failed, units that failed and ran again,
 quality that failed, and a visit outside its window. Then the tables are written, and checked:
@@ -85,9 +85,9 @@ def _edit_days(bids: Path, subject: str, visit: str, day: int | None) -> None:
 class Source:
     """Measures of real units, by what was measured."""
 
-    def __init__(self, out: Path, config: StudyConfig) -> None:
+    def __init__(self, outs: list[Path], config: StudyConfig) -> None:
         self._pools: dict[tuple[str, ...], list[UnitResult]] = {}
-        for result in read_results(out, config).values():
+        for result in (one for out in outs for one in read_results(out, config).values()):
             if result.standing == "done":
                 self._pools.setdefault(_sort_of(result.row), []).append(result)
 
@@ -143,14 +143,14 @@ def write_unit(
     return attempt
 
 
-def make(source: Path, folder: Path) -> Path:
+def make(folder: Path, sources: list[Path]) -> Path:
     """Make the cohort; return its output directory."""
     config = default_study()
     make_dataset(folder / "bids", config)
     places = check_places(folder / "bids", folder / "out")
     units = Engine(places, config, ClusterConfig.model_validate({})).prepare().units
     rows = {row.unit: row for row in read_plan(places.out)}
-    real, rng = Source(source, config), np.random.default_rng(SEED)
+    real, rng = Source(sources, config), np.random.default_rng(SEED)
     done: dict[str, Attempt] = {}
     for unit in units:
         row = rows[unit.id]
@@ -211,4 +211,4 @@ def verify(out: Path) -> None:
 
 
 if __name__ == "__main__":
-    verify(make(Path(sys.argv[1]), Path(sys.argv[2])))
+    verify(make(Path(sys.argv[1]), [Path(word) for word in sys.argv[2:]]))

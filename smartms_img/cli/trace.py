@@ -14,7 +14,7 @@ from smartms_img.config import load_study
 from smartms_img.execution.dataset import CONFIG_FILE, check_output
 
 if TYPE_CHECKING:
-    from smartms_img.tables.trace import Trace, TracedUnit
+    from smartms_img.tables.trace import Trace, TracedFile, TracedUnit
 
 
 def trace(
@@ -26,6 +26,9 @@ def trace(
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    every_file: Annotated[
+        bool, typer.Option("--all", help="List also derivatives that are as they were.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print only the files.")] = False,
 ) -> None:
     """Show what a value was made from: files and SHA-256, configuration, versions, decisions.
@@ -48,12 +51,17 @@ def trace(
         _print_row(found)
         for unit in found.units:
             _print_unit(unit)
-    files = [
-        [unit.unit, file.role, file.sha256, file.now, file.file]
-        for unit in found.units
-        for file in unit.files
-    ]
+    listed = [(unit, file) for unit in found.units for file in unit.files]
+    shown = [(unit, file) for unit, file in listed if every_file or _matters(file)]
+    files = [[unit.unit, file.role, file.sha256, file.now, file.file] for unit, file in shown]
     print_table(["unit", "role", "sha256", "now", "file"], files)
+    if len(shown) < len(listed) and not quiet:
+        say(f"and {len(listed) - len(shown)} derivatives as they were; --all lists them")
+
+
+def _matters(file: TracedFile) -> bool:
+    """Tell whether a file is in the chain of the value itself, or is not as it was."""
+    return file.role in {"raw", "table row", "measures"} or file.now in {"changed", "missing"}
 
 
 def _print_row(found: Trace) -> None:

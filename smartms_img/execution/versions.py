@@ -12,6 +12,7 @@ _PACKAGES = (
     "nilearn",
     "nipype",
     "numpy",
+    "onnxruntime",
     "scikit-image",
     "scipy",
 )

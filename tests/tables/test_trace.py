@@ -132,7 +132,7 @@ def test_a_bad_row_is_said_with_what_comes_near(out: Path, row: str, message: st
 def test_the_command_prints_each_digest_with_its_file(
     out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    trace(out, row=" FAKE-01, Month 6, PBVC ")
+    trace(out, row=" FAKE-01, Month 6, PBVC ", every_file=True)
     text = capsys.readouterr().out
     assert text.startswith("Percentage brain volume change")
     assert f"decision on {PAIR}: pass by automatic: all checks passed\n" in text
@@ -146,6 +146,25 @@ def test_the_command_prints_each_digest_with_its_file(
     trace(out, row="FAKE-01,Month 6,PBVC", as_json=True)
     content = json.loads(capsys.readouterr().out)
     assert content == json.loads(json.dumps(traced(out, "FAKE-01,Month 6,PBVC").as_dict()))
+
+
+def test_only_what_matters_is_listed_unless_all_is_asked_for(
+    out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    attempt = latest_attempt(out, FIRST)
+    assert attempt is not None
+    other = next(name for name in attempt.outputs if "measures" not in name)
+    trace(out, row="FAKE-01,Month 6,PBVC")
+    text = capsys.readouterr().out
+    assert other not in text
+    assert "derivatives as they were; --all lists them" in text
+    assert all(name in text for name in attempt.inputs)
+    (out / other).write_text("something else")
+    trace(out, row="FAKE-01,Month 6,PBVC")
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.endswith(other)]
+    # As the visit left it, and as the pair read it.
+    assert [line.split("\t")[1] for line in lines] == ["derivative", "forerunner"]
+    assert all("\tchanged\t" in line for line in lines)
 
 
 def test_the_basetype_is_asked_for_where_there_are_two(
