@@ -14,6 +14,7 @@ from smartms_img.tables.assemble import assemble
 from smartms_img.tables.cdisc import write_exports
 from smartms_img.tables.evidence import SubjectEvidence, UnitEvidence, gather_evidence
 from smartms_img.tables.export import write_endpoints, write_qc_table
+from smartms_img.tables.methods import BIBLIOGRAPHY_FILE, METHODS_FILE, write_methods
 from smartms_img.tables.overview import write_overview
 from smartms_img.tables.schema import TableError, validate
 from smartms_img.tables.wide import write_wide
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 TABLES_FOLDER = "tables"
+_BESIDE = (APOSTEL_FILE, METHODS_FILE, BIBLIOGRAPHY_FILE)
 
 
 def write_tables(
@@ -44,7 +46,8 @@ def write_tables(
 
     Writes ``tables/endpoints.tsv``, ``endpoints.json``, ``endpoints.parquet``, ``wide.tsv``,
     ``qc.tsv``, ``overview.html`` and the exports of :mod:`smartms_img.tables.cdisc`, and beside
-    the folder ``apostel.json``. The same results, decisions and configuration give the same bytes.
+    the folder ``apostel.json``, ``methods.md`` and ``citations.bib``. The same results, decisions
+    and configuration give the same bytes.
 
     Parameters
     ----------
@@ -84,6 +87,7 @@ def write_tables(
     write_exports(folder, table, config)
     write_overview(folder, table, config)
     write_apostel(out, results, config, decisions, target)
+    write_methods(target, results, config)
     return folder
 
 
@@ -105,7 +109,7 @@ def outdated_tables(
 
 
 def _table_files(folder: Path) -> list[str]:
-    files = [folder / APOSTEL_FILE, *(folder / TABLES_FOLDER).rglob("*")]
+    files = [*(folder / name for name in _BESIDE), *(folder / TABLES_FOLDER).rglob("*")]
     return [file.relative_to(folder).as_posix() for file in files if not file.is_dir()]
 
 
