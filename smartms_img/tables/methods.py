@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from textwrap import fill
 
 from smartms_img.catalogue import CATALOGUE, Endpoint, known_errors, planned_keys
 from smartms_img.config import StudyConfig, study_digest
@@ -41,11 +42,12 @@ _OCT = """\
 
 {layers} RNFL is measured on the ring, the layers of the macula in the ETDRS grid centred on the
 fovea that was found. A follow-up scan is measured at the place of its baseline. Inter-eye
-differences go by the thresholds {thresholds} [@nolankenney2019]. Quality was checked after
+differences go by the thresholds {thresholds}. Quality was checked after
 OSCAR-IB [@tewarie2012]; `apostel.json` reports the acquisition by APOSTEL 2.0 [@aytulun2021].
 """
 _OWN_LAYERS = """\
 Nine boundaries were found on each B-scan by a neural network and a joint search in each A-scan."""
+_THRESHOLDS = {"IMSVISUAL-2019": " [@nolankenney2019]"}
 _TEXT = """\
 # Methods
 
@@ -99,7 +101,7 @@ def write_methods(folder: Path, results: Mapping[str, UnitResult], config: Study
         software=_software(results.values()),
         endpoints="\n".join(map(_endpoint_line, planned.values())),
     )
-    write_text(folder / METHODS_FILE, text)
+    write_text(folder / METHODS_FILE, _wrapped(text))
     write_text(folder / BIBLIOGRAPHY_FILE, bibliography(re.findall(r"\[@(\w+)\]", text)))
 
 
@@ -118,9 +120,19 @@ def _sections(config: StudyConfig) -> list[str]:
                 loss=lesions.shrinking_fraction,
             )
         )
-    layers = f"layers of {config.oct.layers}" if config.oct.layers else config.oct.layer_source
-    sections.append(_OCT.format(layers=layers, thresholds=config.oct.inter_eye_thresholds))
+    source, thresholds = config.oct.measured_layers, config.oct.inter_eye_thresholds
+    layers = _OWN_LAYERS if source == "smartms" else f"Retinal layers are those of {source}."
+    cited = _THRESHOLDS.get(thresholds, "")
+    sections.append(_OCT.format(layers=layers, thresholds=thresholds + cited))
     return sections
+
+
+def _wrapped(text: str) -> str:
+    """Wrap paragraphs anew; headings and tables stay."""
+    parts = text.split("\n\n")
+    prose = [not part.startswith(("#", "|")) for part in parts]
+    lines = [fill(part, 99) if wrap else part for part, wrap in zip(parts, prose, strict=True)]
+    return "\n\n".join(lines).rstrip("\n") + "\n"
 
 
 def _names(config: StudyConfig, labels: Iterable[str]) -> list[str]:
