@@ -14,16 +14,19 @@ from smartms_img.catalogue.record import (
     Worse,
 )
 from smartms_img.catalogue.terms import (
+    FLAIR,
     LATERALITIES,
     LESION_REGIONS,
     MACULA_SECTORS,
     RING_SECTORS,
     location_levels,
+    place_name,
 )
 
 __all__ = [
     "BOTH_EYES",
     "CATALOGUE",
+    "FLAIR",
     "LATERALITIES",
     "LESION_REGIONS",
     "MACULA_SECTORS",
@@ -39,6 +42,7 @@ __all__ = [
     "endpoint",
     "known_errors",
     "location_levels",
+    "place_name",
     "planned_keys",
     "planned_places",
     "readme_table",

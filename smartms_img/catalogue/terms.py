@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from smartms_img.catalogue.record import BOTH_EYES, Term
+from smartms_img.catalogue.record import BOTH_EYES, Endpoint, Term
+from smartms_img.naming import OctScanKind
 
 LESION_REGIONS: dict[str, str] = {
     "PV": "periventricular",
@@ -66,6 +67,21 @@ def location_levels() -> dict[str, str]:
             labelled = f"{group}: {text}" if group else text
             levels[code] = f"{levels[code]}; {labelled}" if code in levels else labelled
     return levels
+
+
+def place_name(item: Endpoint, loc: str) -> str:
+    """Return the place that a LOC of an endpoint is; empty for the whole brain or scan.
+
+    Raises
+    ------
+    KeyError
+        If the endpoint has no such LOC.
+    """
+    if not loc:
+        return ""
+    if item.scan is None:
+        return LESION_REGIONS[loc]
+    return (RING_SECTORS if item.scan is OctScanKind.RING else MACULA_SECTORS)[loc]
 
 
 VOLUME = Term("VOLUME", "C74720")

@@ -141,6 +141,14 @@ class StudyConfig(Frozen):
             if visit.label != reference and reference in self.baselines_of(visit.label)
         )
 
+    @property
+    def day_zero(self) -> str:
+        """Label of the visit whose window holds day 0: the baseline, or one before it."""
+        number = next(visit.number for visit in self.visits if visit.label == self.baseline)
+        earlier = [visit for visit in self.visits if visit.number <= number]
+        holds = [one for one in earlier if one.window_days[0] <= 0 <= one.window_days[1]]
+        return holds[0].label
+
     def baselines_of(self, label: str) -> tuple[str, ...]:
         """Return the visits that the values of a visit are compared with: baseline first.
 

@@ -120,7 +120,7 @@ class RecipeBook:
         """Digest the table cells that enter numbers: days of visits, optic neuritis."""
         cells: dict[str, str] = {}
         if unit.kind in {UnitKind.PAIR, UnitKind.SUBJECT}:
-            days = session_days(bids, unit.subject, self._config.baseline).days
+            days = session_days(bids, unit.subject, self._config.day_zero).days
             labels = [unit.reference, unit.session] if unit.session else sorted(days)
             table = sessions_file(unit.subject)
             cells |= {f"{table}#ses-{label}": content_digest(days.get(label)) for label in labels}

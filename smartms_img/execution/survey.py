@@ -51,7 +51,7 @@ def survey(bids: Path, config: StudyConfig) -> Survey:
     participants = read_participants(bids)
     subjects = sorted(index.sessions.keys() | set(participants.labels))
     days = {
-        subject: session_days(bids, subject, config.baseline)
+        subject: session_days(bids, subject, config.day_zero)
         for subject in subjects
         if subject in index.sessions
     }

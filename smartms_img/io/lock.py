@@ -171,7 +171,13 @@ def read_kept(out: Path, number: int) -> tuple[Manifest, str]:
 
 def _check_kept(out: Path) -> list[Difference]:
     """Return what is not as it was of the manifests and tables of all locks in the history."""
-    found = []
+    locks = [act.number for act in read_acts(out) if act.act == "lock"]
+    known = {place(out, number) for number in locks for place in (_kept_manifest, _kept_endpoints)}
+    # Without a history nothing can be said of the files; that it is gone is said already.
+    there = sorted(path for path in (out / LOCKS_FOLDER).rglob("*") if locks and not path.is_dir())
+    found = [
+        Difference("new", path.relative_to(out).as_posix()) for path in there if path not in known
+    ]
     for act in read_acts(out):
         if act.act == "unlock":
             continue

@@ -23,8 +23,8 @@ FORMAT = 1
 # Scratch files and logs come and go; what the lock itself writes is covered by its history.
 _FOLDERS_LEFT_OUT = frozenset({"work", "logs", LOCKS_FOLDER})
 _FILES_LEFT_OUT = frozenset({LOCK_FILE, HISTORY_FILE})
-# Leases of units, files that are being written, and what NFS keeps of deleted ones.
-_TRANSIENT = re.compile(r"ledger/[^/]+/(lease\.json|\.lease\.json-\d+)|(.*/)?\.(tmp-|nfs)[^/]*")
+# Leases of units come and go with them.
+_TRANSIENT = re.compile(r"ledger/[^/]+/(lease\.json|\.lease\.json-\d+)")
 
 Step = Callable[[int, int], None]
 """Told how many files of how many have been read."""
@@ -91,7 +91,7 @@ def counted_files(out: Path) -> list[str]:
     """Return every file below an output directory that counts, sorted.
 
     That is all but ``work/``, ``logs/``, the files of the lock itself (``lock.json``, ``locks/``,
-    ``lock_history.jsonl``), leases, and files that are just being written.
+    ``lock_history.jsonl``) and leases.
     """
     found: list[str] = []
     for folder, subfolders, names in os.walk(out, onerror=_raise):

@@ -15,9 +15,10 @@ from smartms_img.naming import Eye
 FILE = "participants.tsv"
 OPTIC_NEURITIS_COLUMN = "optic_neuritis"
 _OF_TREATMENT = re.compile(
-    r"(^|[^a-z])((act)?arm(s|cd)?|trt.*|treat.*|rando?m.*|alloc.*|placebo|sequence|period|group|unblind.*)"
-    r"($|[^a-z])"
+    r"(^|[^a-z])((act)?arm(s|cd)?|trt.*|treat.*|rando?m.*|alloc.*|placebo|verum|sequence|period|"
+    r"group|(un)?blind.*|dose|drug|therapy|intervention|medication|imp|kit)($|[^a-z])"
 )
+_WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _EYES = {
     "OD": frozenset({Eye.OD}),
     "OS": frozenset({Eye.OS}),
@@ -93,7 +94,9 @@ def _of_treatment(columns: Iterable[str]) -> list[str]:
     >>> _of_treatment(["participant_id", "arm", "trtseqp", "planned_arm", "harm", "age_group"])
     ['arm', 'trtseqp', 'planned_arm', 'age_group']
     """
-    return [name for name in columns if _OF_TREATMENT.search(name.lower().replace("_", " "))]
+    # 'ActualTreatment' is two words, as 'actual_treatment' is.
+    words = {name: _WORD_START.sub(" ", name).lower().replace("_", " ") for name in columns}
+    return [name for name, text in words.items() if _OF_TREATMENT.search(text)]
 
 
 def _treatment_finding(column: str) -> Finding:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from smartms_img.config import StudyConfig, unit_digest
+from smartms_img.config import StudyConfig, content_digest, unit_digest
 from smartms_img.errors import InputError
 from smartms_img.io.atomic import sha256
 from smartms_img.io.layout import measures_file, qc_file
 from smartms_img.io.ledger import DERIVATIVE_PREFIX, Attempt, latest_attempt
 from smartms_img.io.measures import Measure, QcMetric, read_measures, read_qc
 from smartms_img.io.plan_table import PlanRow, read_plan
+from smartms_img.io.sessions import sessions_file
 from smartms_img.method import METHOD_VERSION
 
 Standing = Literal["done", "failed", "outdated", "not run", "blocked", "excluded"]
@@ -61,9 +62,25 @@ def read_results(out: Path, config: StudyConfig) -> dict[str, UnitResult]:
         If the directory has no plan, or one of its files cannot be read.
     """
     results: dict[str, UnitResult] = {}
-    for row in read_plan(out):
+    plan = read_plan(out)
+    days = {(row.subject, row.session): row.day for row in plan if row.day is not None}
+    for row in plan:
         results[row.unit] = _read_result(out, row, config, results)
+        if results[row.unit].standing == "done" and _has_other_days(results[row.unit], days):
+            problem = f"made with other days of the visits: {_RUN_AGAIN}"
+            results[row.unit] = UnitResult(row, "outdated", problem, results[row.unit].attempt)
     return results
+
+
+def _has_other_days(result: UnitResult, days: Mapping[tuple[str, str], int]) -> bool:
+    """Tell whether the plan has other days than those that a unit has read."""
+    inputs = result.attempt.inputs if result.attempt else {}
+    prefix = f"{sessions_file(result.row.subject)}#ses-"
+    return any(
+        digest != content_digest(days.get((result.row.subject, name.removeprefix(prefix))))
+        for name, digest in inputs.items()
+        if name.startswith(prefix)
+    )
 
 
 def _read_result(

@@ -78,14 +78,15 @@ class _Reader:
         return self._merge(day, self._since_baseline(acquired))
 
     def _merge(self, day: dict[str, int | None], dated: dict[str, int | None]) -> SessionDays:
+        # Dates count from the baseline visit; a stated day of that visit moves them along.
+        offset = day.get(self._baseline) or 0
         days: dict[str, int] = {}
         for label, stated in day.items():
-            other = dated[label]
-            if stated is not None and other is not None and day.get(self._baseline) is not None:
-                offset = day[self._baseline] or 0
-                if stated - offset != other:
-                    problem = f"day {stated} contradicts acq_time ({other} days from baseline)"
-                    self._wrong(problem, "Correct one of them", label)
+            since = dated[label]
+            other = None if since is None else since + offset
+            if stated is not None and other is not None and stated != other:
+                problem = f"day {stated} contradicts acq_time ({since} days from baseline)"
+                self._wrong(problem, "Correct one of them", label)
             value = stated if stated is not None else other
             if value is not None:
                 days[label] = value

@@ -55,10 +55,11 @@ def write_endpoints(folder: Path, table: pd.DataFrame) -> None:
 def write_qc_table(folder: Path, results: Mapping[str, UnitResult]) -> None:
     """Write ``qc.tsv``: one row a metric of every unit that has QC metrics.
 
-    Subjects are sorted by label, and units of a subject are in plan order.
+    Subjects are sorted by label, and units of a subject by id.
     """
     lines: list[Sequence[str]] = [QC_COLUMNS]
-    for result in sorted(results.values(), key=lambda result: result.row.subject):
+    rows = {(result.row.subject, name): result for name, result in results.items()}
+    for _, result in sorted(rows.items()):
         lines += [_qc_line(result.row, metric) for metric in result.metrics]
     write_text(folder / "qc.tsv", tsv_text(lines))
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from smartms_img.catalogue import BOTH_EYES, PlannedKey, known_errors
+from smartms_img.catalogue import BOTH_EYES, FLAIR, PlannedKey, known_errors
 from smartms_img.config import StudyConfig, VisitConfig, study_digest
 from smartms_img.naming import QcStatus, UnitKind, pair_unit
 from smartms_img.tables.columns import PERCENT_DECIMALS, YEAR_DECIMALS
@@ -142,8 +142,11 @@ def _obstacle(evidence: SubjectEvidence, config: StudyConfig, item: Observation)
     pair = evidence.units.get(name)
     if pair is None:
         return ""
-    verdicts = [d for d in evidence.decisions if d.unit == name and not d.paramcd]
-    failed = [d.reason for d in verdicts if d.status is QcStatus.FAIL]
+    # Checks of volume change tell whether volumes can be compared, those of lesion change whether
+    # lesions can: a difference of protocol fails both measurements and differences.
+    change = "NEWLN" if item.key.endpoint.cdisc.method == FLAIR else "PBVC"
+    verdicts = [d for d in evidence.decisions if d.unit == name and d.paramcd in {"", change}]
+    failed = dict.fromkeys(d.reason for d in verdicts if d.status is QcStatus.FAIL)
     reason = pair.problem or "; ".join(failed)
     return f"{name}: {reason}" if reason else ""
 
@@ -216,15 +219,16 @@ def _row(
     key, endpoint = item.key, item.key.endpoint
     visits = {visit.label: visit for visit in config.visits}
     reference = key.reference or config.baseline
+    days = _days(evidence, config)
     analysed = item.value is not None and item.verdict.status is QcStatus.PASS
-    window = visit_window(evidence.days, visits[key.visit], config.baseline)
+    window = visit_window(days, visits[key.visit], config.baseline)
     notes = [item.verdict.reason, change.note, window.note if item.value is not None else ""]
     return Row(
         STUDYID=config.study_id,
         USUBJID=f"{config.study_id}-{evidence.subject}",
         AVISIT=visits[key.visit].name,
         AVISITN=visits[key.visit].number,
-        ADY=_known(study_day, evidence.days, key.visit, config.baseline),
+        ADY=_known(study_day, days, key.visit, config.baseline),
         PARCAT1=endpoint.category.value,
         PARAMCD=key.paramcd,
         PARAM=endpoint.param,
@@ -242,7 +246,7 @@ def _row(
         QCREAS=_one_line("; ".join(note for note in notes if note)),
         METHOD=_one_line(item.method),
         METHODVR=item.method_version,
-        INTERVAL=_known(years_since, evidence.days, key.visit, reference),
+        INTERVAL=_known(years_since, days, key.visit, reference),
         SRCFILE=";".join(item.sources),
         SRCSHA256=";".join(item.source_sha256),
         CFGSHA256=item.config_sha256 or digest,
@@ -251,6 +255,13 @@ def _row(
         AWHI=window.high,
         ANL02FL="Y" if analysed and window.inside else "",
     )
+
+
+def _days(evidence: SubjectEvidence, config: StudyConfig) -> Mapping[str, int]:
+    """Return the days of the visits; a baseline that is not listed was on day 0 of the others."""
+    if not evidence.days or config.day_zero != config.baseline:
+        return evidence.days
+    return {config.baseline: 0} | evidence.days
 
 
 def _known(

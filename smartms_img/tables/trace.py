@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +18,7 @@ from smartms_img.io.decisions import Decision
 from smartms_img.io.layout import measures_file
 from smartms_img.io.ledger import DERIVATIVE_PREFIX, Attempt
 from smartms_img.io.results import Standing, UnitResult
+from smartms_img.naming import UnitKind, pair_unit
 from smartms_img.tables.assemble import as_table
 from smartms_img.tables.columns import KEY
 from smartms_img.tables.evidence import SubjectEvidence, gather_evidence
@@ -136,12 +137,13 @@ def trace_row(
     rows = subject_rows(evidence, config, keys)
     key, row = _select(list(zip(keys, rows, strict=True)), parts)
     unit = unit_of(evidence.subject, key)
+    behind = _chains(results, evidence, key, config)
     return Trace(
         row={name: cells[0] for name, cells in text_columns(as_table([row])).items()},
         unit=unit,
         decisions=tuple(_decisions(evidence, key, row, unit)),
         made_by=_made_by(out),
-        units=tuple(_traced(out, results[name]) for name in _chain(results, unit)),
+        units=tuple(_traced(out, results[name]) for name in behind),
     )
 
 
@@ -180,6 +182,24 @@ def _decisions(evidence: SubjectEvidence, key: PlannedKey, row: Row, unit: str) 
         return []
     measure = found.measures[key.visit, key.paramcd, key.loc, key.lat]
     return decisions_on(evidence, key, found, measure)
+
+
+def _chains(
+    results: Mapping[str, UnitResult],
+    evidence: SubjectEvidence,
+    key: PlannedKey,
+    config: StudyConfig,
+) -> list[str]:
+    """Return the units behind a row: its own last; before it those behind BASE and CHG."""
+    reference = key.reference or config.baseline
+    units = [unit_of(evidence.subject, key)]
+    if key.endpoint.kind is not UnitKind.PAIR and key.visit != reference:
+        units = [unit_of(evidence.subject, replace(key, visit=reference)), *units]
+        if key.endpoint.kind is UnitKind.SESSION:
+            units.insert(1, pair_unit(evidence.subject, reference, key.visit))
+    own = units[-1]
+    chain = dict.fromkeys(name for unit in units for name in _chain(results, unit))
+    return [*(name for name in chain if name != own), *(name for name in chain if name == own)]
 
 
 def _chain(results: Mapping[str, UnitResult], unit: str) -> list[str]:

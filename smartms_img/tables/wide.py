@@ -14,7 +14,6 @@ from smartms_img.naming import UnitKind
 INDEX = ("STUDYID", "USUBJID", "AVISIT", "AVISITN", "ADY", "BASETYPE")
 BASELINE_SUFFIX = "_BASE"
 _ROW = ["USUBJID", "AVISITN", "BASETYPE"]
-_GROUP = ["USUBJID", "BASETYPE"]
 _NAME = "name"
 
 
@@ -32,13 +31,15 @@ def wide_table(table: pd.DataFrame) -> pd.DataFrame:
         First :data:`INDEX`; then, in the order of the catalogue, AVAL in a column named PARAMCD,
         LOC and LAT, joined by '_'. Unless the endpoint is a change itself, a column with the
         suffix '_BASE' follows: the value at the visit of BASETYPE. Values whose ANL01FL is not Y
-        are missing, also as a baseline.
+        are missing, and a baseline is where the two visits must not be compared.
     """
     named = table.assign(**{_NAME: _names(table)})
     visits = table.drop_duplicates(_ROW)[list(INDEX)].reset_index(drop=True)
     analysed = named[named["ANL01FL"] == "Y"]
-    values = _spread(analysed, _ROW, visits)
-    base = _spread(analysed[analysed["ABLFL"] == "Y"], _GROUP, visits)
+    values = _spread(analysed, "AVAL", visits)
+    # BASE is a value of any quality: it counts where the change from it does.
+    compared = analysed[analysed["CHG"].notna() | (analysed["ABLFL"] == "Y")]
+    base = _spread(compared, "BASE", visits)
     columns = {name: visits[name] for name in INDEX}
     for name, paramcd in _values_of(named).items():
         columns[name] = _column(values, name, len(visits))
@@ -55,11 +56,11 @@ def write_wide(folder: Path, table: pd.DataFrame) -> None:
     write_text(folder / "wide.tsv", tsv_text([list(cells), *map(list, lines)]))
 
 
-def _spread(named: pd.DataFrame, keys: list[str], visits: pd.DataFrame) -> pd.DataFrame:
-    """Return AVAL with a column a name and a row a visit, in the order of the visits."""
+def _spread(named: pd.DataFrame, value: str, visits: pd.DataFrame) -> pd.DataFrame:
+    """Return a column of numbers with a column a name and a row a visit, as the visits go."""
     # A pivot_table would silently average rows with the same key.
-    values = named.pivot(index=keys, columns=_NAME, values="AVAL")  # noqa: PD010
-    return values.reindex(pd.MultiIndex.from_frame(visits[keys]))
+    values = named.pivot(index=_ROW, columns=_NAME, values=value)  # noqa: PD010
+    return values.reindex(pd.MultiIndex.from_frame(visits[_ROW]))
 
 
 def _names(table: pd.DataFrame) -> pd.Series:

@@ -174,3 +174,9 @@ def test_a_pair_of_an_extra_baseline_is_no_extra_pair(tmp_path: Path) -> None:
     content = study(visits=THREE, baseline="M0", extra_baselines=["M1"])
     line = refusal(tmp_path, content | {"extra_pairs": [pair("M1", "M2")]})
     assert "extra_pairs: M1 to M2 is compared anyway" in line
+
+
+@pytest.mark.parametrize(("baseline", "expected"), [("M0", "M0"), ("M1", "M0")])
+def test_day_zero_stays_at_the_first_baseline(baseline: str, expected: str) -> None:
+    config = StudyConfig.model_validate(study(visits=THREE, baseline=baseline))
+    assert config.day_zero == expected

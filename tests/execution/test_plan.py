@@ -181,3 +181,12 @@ def test_layers_from_elsewhere_are_inputs(tmp_path: Path) -> None:
     assert first.inputs == (theirs, "sub-01/ses-M00/oct/sub-01_ses-M00_eye-OD_acq-ring_oct.vol")
     follow = plan["sub-01_ses-M06_eye-OD_acq-ring"]
     assert (follow.status, follow.reason) == ("blocked", "no layers of manual")
+
+
+def test_dates_count_from_day_0_of_the_study_also_when_rebaselined(tmp_path: Path) -> None:
+    bids = make_dataset(tmp_path / "bids", s01={})
+    table = bids / "sub-01/sub-01_sessions.tsv"
+    table.write_text("session_id\tacq_time\nses-M00\t2020-01-01\nses-M06\t2020-06-29\n")
+    rebased = fake_config().model_copy(update={"baseline": "M06"})
+    for config in (fake_config(), rebased):
+        assert survey(bids, config).days["01"].days == {"M00": 0, "M06": 180}

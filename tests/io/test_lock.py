@@ -51,8 +51,6 @@ LEFT_OUT = [
     "logs/sub-01_ses-M00_mri.log",
     "ledger/sub-01_ses-M00_mri/lease.json",
     "ledger/sub-01_ses-M00_mri/.lease.json-17",
-    "tables/.tmp-17-endpoints.tsv",
-    ".nfs0001",
 ]
 HISTORY = "lock_history.jsonl"
 
@@ -137,6 +135,16 @@ def test_what_does_not_count_may_change(locked: Path) -> None:
         (locked / name).unlink()
     (locked / "work/other").write_text("x")
     assert found(locked) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["tables/.tmp-17-x.tsv", ".nfs0001", "locks/other.txt", "locks/lock-9999.json", "sub-01/.x"],
+)
+def test_a_planted_file_is_new_wherever_it_lies(locked: Path, name: str) -> None:
+    (locked / name).parent.mkdir(exist_ok=True)
+    (locked / name).write_text("x")
+    assert found(locked) == [("new", name)]
 
 
 def test_a_link_to_a_folder_is_new_and_cannot_be_locked(locked: Path, tmp_path: Path) -> None:

@@ -61,3 +61,15 @@ def test_of_two_rows_for_one_visit_neither_is_used(tmp_path: Path) -> None:
 def test_absent_table_is_missing_not_wrong(tmp_path: Path) -> None:
     (finding,) = session_days(tmp_path, "01", "M00").findings
     assert finding.level == "missing"
+
+
+def test_dates_go_on_from_a_stated_day_of_the_baseline(tmp_path: Path) -> None:
+    text = "session_id\tday\tacq_time\nses-M00\t10\t2020-01-01\nses-M06\tn/a\t2020-07-01\n"
+    assert days_of(tmp_path, text) == ({"M00": 10, "M06": 192}, [])
+
+
+def test_a_day_contradicts_dates_also_where_the_baseline_states_none(tmp_path: Path) -> None:
+    text = "session_id\tday\tacq_time\nses-M00\tn/a\t2020-01-01\nses-M06\t999\t2020-07-01\n"
+    days, problems = days_of(tmp_path, text)
+    assert days == {"M00": 0, "M06": 999}
+    assert problems == ["day 999 contradicts acq_time (182 days from baseline)"]

@@ -12,7 +12,8 @@ SPACING_MM = 2.0
 GRID = centred((40, 44, 36), SPACING_MM)
 XYZ = points(GRID)
 INSIDE = ellipsoid(GRID, (26, 30, 22))
-ROUNDING = 1e-4
+# Of a single-precision solver, mm: 1.16e-4 on one kind of processor, below 1e-4 on another.
+ROUNDING = 2e-4
 EVERYWHERE = np.ones(GRID.shape, dtype=np.float32)
 
 

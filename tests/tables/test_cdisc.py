@@ -227,3 +227,41 @@ def test_the_guide_counts_rows_and_names_extensions(folder):
         line = next(line for line in text.splitlines() if line.startswith(f"| `{name}.xpt`"))
         assert f"| {len(read(folder, name))} |" in line
     assert "PBVC" in text.partition("Sponsor's extensions")[2].partition("## Endpoints")[0]
+
+
+@pytest.mark.parametrize("text", ["word " * 90, "x" * 199 + "    " + "y" * 20, "ä" * 90])
+def test_no_blank_is_lost_where_a_text_is_split(config, tmp_path, text):
+    text = text.strip()
+    table = assemble([SubjectEvidence("01", {})], config)
+    table.loc[0, "QCREAS"] = text
+    write_exports(tmp_path, table, config)
+    rows = read(tmp_path, "adimg")
+    parts = [name for name in rows.columns if name.startswith("QCREAS")]
+    escaped = text.encode("ascii", "backslashreplace").decode()
+    assert "".join(rows.loc[0, parts]) == escaped
+    assert rows[parts].map(len).max(axis=None) <= 200
+
+
+def test_a_very_long_text_is_held(config, tmp_path):
+    table = assemble([SubjectEvidence("01", {})], config)
+    table.loc[0, "QCREAS"] = "x" * 2500
+    write_exports(tmp_path, table, config)
+    rows = read(tmp_path, "nv")
+    parts = [name for name in rows.columns if name.startswith("NVREAS")]
+    assert len(parts) == 13
+    assert len("".join(rows.loc[0, parts])) == 2500
+
+
+def test_places_are_said_in_words(folder):
+    rows = read(folder, "oe").set_index(["USUBJID", "VISITNUM", "OESPID"])
+    ring = rows.loc["TRIAL-01", 0, "RNFL.TS.OD"].OETSTDTL
+    assert ring == "Peripapillary retinal nerve fiber layer thickness, temporal superior sector"
+    lesions = read(folder, "nv").set_index(["USUBJID", "VISITNUM", "NVSPID"])
+    assert lesions.loc["TRIAL-01", 0, "T2LN.IT"].NVTSTDTL == "Count of T2 lesions, infratentorial"
+
+
+def test_define_of_no_subject_is_valid(config, tmp_path):
+    write_exports(tmp_path, assemble([], config), config)
+    define = etree.parse(tmp_path / "define.xml")
+    etree.XMLSchema(etree.parse(get_schema_path("define", "2.1"))).assertValid(define)
+    assert not define.findall(".//odm:CodeList", NS)

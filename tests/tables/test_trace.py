@@ -87,7 +87,9 @@ def test_the_decision_and_who_made_it(out: Path) -> None:
     [decision] = found.decisions
     assert (decision.unit, decision.status, decision.decided_by) == (SECOND, "fail", "automatic")
     assert decision.reason == "snr 2 is below 5"
-    assert [unit.attempt for unit in found.units] == [2]
+    # BASE comes from the baseline, and the pair says whether there is a CHG.
+    behind = [(unit.unit, unit.attempt) for unit in found.units]
+    assert behind == [(FIRST, 1), (PAIR, 1), (SECOND, 2)]
     empty = traced(out, "FAKE-01,Month 6,PBVC")
     assert (empty.row["AVAL"], empty.decisions) == ("", ())
     assert empty.units[-1].standing == "outdated"

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from write_all import write_all
 
-from smartms_img.config import PairConfig, study_digest, unit_digest
+from smartms_img.config import PairConfig, content_digest, study_digest, unit_digest
 from smartms_img.errors import InputError
 from smartms_img.io.ledger import latest_attempt, write_attempt
 from smartms_img.io.measures import Measure, check, write_measures, write_qc
@@ -72,8 +72,20 @@ def test_follow_up_row(table):
     assert (found.ABLFL, found.ANL01FL, found.BASETYPE) == ("", "Y", "Baseline")
 
 
-def test_change_from_zero_has_no_percentage(table):
+def test_what_the_pair_refuses_to_compare_has_no_change(table):
+    # A check of lesion change failed: lesions of the two visits are no difference either.
     found = row(table, "01", "Month 6", "T2LN")
+    assert (found.AVAL, found.BASE, found.CHG, found.PCHG) == ("2", "0", "", "")
+    reason = "no change: sub-01_ses-M06_ref-M00_pair: flair_gain 9 is above 1"
+    assert f"{PASSED}; {reason}" == found.QCREAS
+    assert row(table, "01", "Month 6", "BPV").CHG == "-5.623"
+
+
+def test_change_from_zero_has_no_percentage(out, config, make_table):
+    stem = out / "sub-01/ses-M06/anat/sub-01_ses-M06_ref-M00"
+    passed = check("correlation", 0.98, at_least=0.9)
+    write_qc(stem.with_name(f"{stem.name}_desc-qc.json"), [passed])
+    found = row(make_table(out, config), "01", "Month 6", "T2LN")
     assert (found.AVAL, found.BASE, found.CHG, found.PCHG) == ("2", "0", "2", "")
     assert found.SRCFILE == "b/T1w.nii.gz;b/FLAIR.nii.gz"
     assert found.SRCSHA256 == "b1;b2"
@@ -332,3 +344,28 @@ def test_unplanned_measure_is_refused(out, config):
 def test_output_without_a_plan_is_refused(tmp_path, config):
     with pytest.raises(InputError, match=r"no plan\.tsv"):
         read_results(tmp_path, config)
+
+
+def test_a_value_of_other_days_is_left_out(out, config, make_table):
+    unit = "sub-01_ses-M06_ref-M00_pair"
+    last = latest_attempt(out, unit)
+    assert last is not None
+    read = {
+        f"sub-01/sub-01_sessions.tsv#ses-{label}": content_digest(day)
+        for label, day in (("M00", 10), ("M06", 213))
+    }
+    write_attempt(out, replace(last, number=2, inputs=last.inputs | read))
+    assert row(make_table(out, config), "01", "Month 6", "PBVC").AVAL == "-0.432"
+    plan = out / "plan.tsv"
+    plan.write_text(plan.read_text().replace("\t213\n", "\t214\n"))
+    found = row(make_table(out, config), "01", "Month 6", "PBVC")
+    assert found.AVAL == ""
+    assert found.QCREAS == "made with other days of the visits: run again"
+
+
+def test_days_count_from_day_0_where_the_baseline_is_not_listed(out, config, make_table):
+    plan = out / "plan.tsv"
+    plan.write_text(plan.read_text().replace("\t10\n", "\t\n"))
+    found = row(make_table(out, config), "01", "Month 6", "BPV")
+    # Day 213 of the dataset, whose day 0 is the day of the baseline.
+    assert (found.ADY, found.AWLO, found.AWHI, found.ANL02FL) == ("214", "121", "271", "Y")

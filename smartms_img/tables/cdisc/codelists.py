@@ -28,7 +28,7 @@ _OF_CDISC = {
     "NVTEST": ("Nervous System Findings Test Name", ""),
     "OETESTCD": ("Ophthalmic Exam Test Code", ""),
     "OETEST": ("Ophthalmic Exam Test Name", ""),
-    "DOMAIN": ("SDTM Domain Abbreviation", ""),
+    "DOMAIN": ("SDTM Domain Abbreviation", "C66734"),
 }
 _OWN = {
     "AVISIT": "Planned visit",
@@ -80,14 +80,18 @@ class Codelist:
 
 
 def codelists(datasets: Iterable[Dataset]) -> list[Codelist]:
-    """Return the lists that variables of the datasets name, with the codes that they hold."""
+    """Return the lists that variables of the datasets name, with the codes that they hold.
+
+    A list of which no code is held is left out.
+    """
     held: dict[str, dict[str, None]] = {}
     for dataset in datasets:
         for variable in dataset.variables:
             if variable.codelist:
                 values = dataset.frame[variable.name].unique()
                 held.setdefault(variable.codelist, {}).update(dict.fromkeys(map(str, values)))
-    return [_codelist(key, [value for value in held[key] if value]) for key in sorted(held)]
+    lists = [_codelist(key, [value for value in held[key] if value]) for key in sorted(held)]
+    return [one for one in lists if one.items]
 
 
 def _codelist(key: str, values: list[str]) -> Codelist:

@@ -112,17 +112,31 @@ def split_long_texts(
 
 
 def _parts(column: pd.Series) -> list[pd.Series]:
-    ascii_of = {
-        text: text.encode("ascii", "backslashreplace").decode() for text in column.unique()
-    }
-    plain = column.map(ascii_of)
-    longest = max(map(len, ascii_of.values()), default=0)
-    starts = range(0, max(longest, 1), LONGEST_TEXT)
-    return [plain.str.slice(start, start + LONGEST_TEXT) for start in starts]
+    parts = {text: _split(text) for text in column.unique()}
+    most = max(map(len, parts.values()), default=1)
+    padded = {text: of_it + [""] * (most - len(of_it)) for text, of_it in parts.items()}
+    return [
+        column.map({text: of_it[place] for text, of_it in padded.items()}).astype("str")
+        for place in range(most)
+    ]
+
+
+def _split(text: str) -> list[str]:
+    """Return a text in ASCII, in parts; none but the last ends with a blank, which XPT drops."""
+    rest = text.encode("ascii", "backslashreplace").decode()
+    parts = []
+    while len(rest) > LONGEST_TEXT:
+        kept = rest[:LONGEST_TEXT].rstrip(" ")
+        # A run of blanks that is longer than a part cannot be kept.
+        size = len(kept) or LONGEST_TEXT
+        parts.append(rest[:size])
+        rest = rest[size:]
+    return [*parts, rest]
 
 
 def _continued(variable: Variable, position: int) -> Variable:
-    name = f"{variable.name[:7]}{position}"
-    label = f"{variable.label[:36]} ({position + 1})"
-    comment = f"Continues {variable.name} after {LONGEST_TEXT * position} characters"
+    number = str(position)
+    name = variable.name[: 8 - len(number)] + number
+    label = f"{variable.label[:33]} ({position + 1})"
+    comment = f"Continues {variable.name}, part {position + 1}"
     return Variable(name, label, "text", variable.origin, comment)

@@ -94,11 +94,13 @@ def _add_version(study: etree._Element, datasets: Sequence[Dataset], name: str) 
         add_conditions(version, dataset)
     for dataset in datasets:
         _add_group(version, dataset)
+    lists = codelists(datasets)
+    coded = {one.key for one in lists}
     for dataset, variable in _all_variables(datasets):
-        _add_item(version, dataset, variable)
+        _add_item(version, dataset, variable, coded)
     for dataset in analysed:
         add_items_of_values(version, dataset)
-    for one in codelists(datasets):
+    for one in lists:
         _add_codelist(version, one)
     _add_methods(version, datasets)
     _add_comments(version, datasets)
@@ -141,6 +143,8 @@ def _add_group(version: etree._Element, dataset: Dataset) -> None:
     )
     if dataset.standard == "SDTM":
         group.set("Domain", dataset.name)
+    if dataset.frame.empty:
+        group.set(of_define("HasNoData"), "Yes")
     describe(group, dataset.label)
     for number, variable in enumerate(dataset.variables, start=1):
         one = add(group, "ItemRef", ItemOID=item_oid(dataset, variable))
@@ -156,7 +160,9 @@ def _add_group(version: etree._Element, dataset: Dataset) -> None:
     add(place, of_define("title")).text = f"{dataset.name.lower()}.xpt"
 
 
-def _add_item(version: etree._Element, dataset: Dataset, variable: Variable) -> None:
+def _add_item(
+    version: etree._Element, dataset: Dataset, variable: Variable, coded: set[str]
+) -> None:
     item = add(version, "ItemDef", OID=item_oid(dataset, variable), Name=variable.name)
     item.set("DataType", variable.kind)
     item.set("Length", str(dataset.length(variable)))
@@ -166,7 +172,7 @@ def _add_item(version: etree._Element, dataset: Dataset, variable: Variable) -> 
     if variable.origin == "Assigned":
         item.set(of_define("CommentOID"), _comment_oid(dataset, variable))
     describe(item, variable.label)
-    if variable.codelist:
+    if variable.codelist in coded:
         add(item, "CodeListRef", CodeListOID=f"CL.{variable.codelist}")
     add(item, of_define("Origin"), Type=variable.origin, Source="Vendor")
     if variable is by_value(dataset):
@@ -189,7 +195,8 @@ def _add_codelist(version: etree._Element, one: Codelist) -> None:
 def _add_code(element: etree._Element, one: Codelist, item: Item, *, decoded: bool) -> None:
     name = "CodeListItem" if decoded else "EnumeratedItem"
     code = add(element, name, CodedValue=item.value)
-    if one.of_cdisc and not item.code:
+    # The domains are CDISC's own.
+    if one.of_cdisc and not item.code and one.key != "DOMAIN":
         code.set(of_define("ExtendedValue"), "Yes")
     if decoded:
         translated(add(code, "Decode"), item.decode or item.value)

@@ -12,7 +12,9 @@ BY_VALUE = "AVAL"
 
 
 def by_value(dataset: Dataset) -> Variable | None:
-    """Return the variable of a dataset whose meaning depends on PARAMCD."""
+    """Return the variable of a dataset that each PARAMCD gives a meaning of its own, if any."""
+    if dataset.frame.empty:
+        return None
     return next((item for item in dataset.variables if item.name == BY_VALUE), None)
 
 

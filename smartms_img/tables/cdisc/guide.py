@@ -32,15 +32,19 @@ Written by smartms {version}; SHA-256 of the study configuration `{digest}`.
   visits. ANL02FL is Y where ANL01FL is Y and ADY lies in the window AWLO to AWHI.
 * A visit has one scan of each kind. Of several files for one scan none is taken, and the row says
   so. A unit that ran again counts with its last attempt.
-* BASE is AVAL at the visit of BASETYPE, whatever its quality; CHG and PCHG exist only where both
-  visits passed. Endpoints that are a change themselves (PARCAT1 "MRI change") have no BASE.
+* BASE is AVAL at the visit of BASETYPE, whatever its quality; CHG and PCHG exist only where that
+  visit passed and the two visits may be compared. Endpoints that are a change themselves
+  (PARCAT1 "MRI change") have no BASE.
 {baselines}
 * Day 1 is the day of the baseline visit {baseline}; no dates are held.
 * TRTSEQP and APERIOD are empty, for statistics to fill. The treatment is never read.
-* PARAMCD, LOC and LAT together say what was measured. --SPID holds the three joined by '.'.
+* PARAMCD, LOC and LAT together say what was measured: each combination is an analysis parameter of
+  its own. --SPID holds the three joined by '.', and --TSTDTL says them in words.
+* --DY and --BLFL go by the baseline visit of the configuration, as ADY and ABLFL do.
 * SRCSHA and CFGSHA are the SHA-256 of the scans and of the configuration. In `endpoints.tsv` they
   are called SRCSHA256 and CFGSHA256, which is longer than a SAS name.
-* Text longer than 200 characters goes on in a variable with the number 1, 2 and so forth.
+* Text longer than 200 characters goes on in a variable with the number 1, 2 and so forth. What is
+  not ASCII is written as an escape such as \\xe9; the tables in UTF-8 have it as it is.
 * The dates in the heads of the files are always 1970-01-01: equal data are equal files.
 
 ## Sponsor's extensions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from smartms_img.catalogue import CATALOGUE, Category, Endpoint, endpoint
+from smartms_img.catalogue import CATALOGUE, Category, Endpoint, endpoint, place_name
 from smartms_img.naming import UnitKind
 from smartms_img.tables.cdisc.dataset import Dataset, Variable, split_long_texts
 
@@ -86,7 +86,7 @@ def _frame(rows: pd.DataFrame, domain: str) -> pd.DataFrame:
         "SPID": _identifier(rows),
         "TESTCD": rows["PARAMCD"].map({code: item.test.text for code, item in cdisc.items()}),
         "TEST": rows["PARAMCD"].map({code: test_name(item) for code, item in catalogue.items()}),
-        "TSTDTL": rows["PARAMCD"].map({code: item.name for code, item in catalogue.items()}),
+        "TSTDTL": _details(rows, catalogue),
         "CAT": rows["PARCAT1"],
         "ORRES": result,
         "ORRESU": unit.where(~missing, ""),
@@ -113,6 +113,17 @@ def _results(rows: pd.DataFrame) -> pd.Series:
     pairs = zip(rows["AVAL"], decimals, strict=True)
     texts = ["" if pd.isna(value) else f"{value:.{places}f}" for value, places in pairs]
     return pd.Series(texts, index=rows.index, dtype="str")
+
+
+def _details(rows: pd.DataFrame, catalogue: dict[str, Endpoint]) -> pd.Series:
+    """Return the name of the endpoint and of the place where it was measured."""
+    pairs = rows[["PARAMCD", "LOC"]].drop_duplicates().itertuples(index=False)
+    texts = {}
+    for code, loc in pairs:
+        place = place_name(catalogue[code], loc)
+        texts[code, loc] = catalogue[code].name + (f", {place}" if place else "")
+    keys = zip(rows["PARAMCD"], rows["LOC"], strict=True)
+    return pd.Series([texts[key] for key in keys], index=rows.index, dtype="str")
 
 
 def _identifier(rows: pd.DataFrame) -> pd.Series:
@@ -151,7 +162,8 @@ def _variables(domain: str) -> tuple[Variable, ...]:
         one("TESTCD", "Short Name of Test", "text", "Assigned", "Test", must=True, codelist=term),
         one("TEST", "Name of Test", "text", "Assigned", "Test", must=True,
             codelist=f"{domain}TEST"),
-        one("TSTDTL", "Test Detail", "text", "Assigned", "Endpoint of the catalogue", must=True),
+        one("TSTDTL", "Test Detail", "text", "Assigned", "Endpoint and place",
+            must=True),
         one("CAT", "Category", "text", "Assigned", "PARCAT1 of the endpoint table", must=True,
             codelist="PARCAT1"),
         one("ORRES", "Result in Original Units", "text", "Derived",
