@@ -201,7 +201,11 @@ def test_terms_have_their_codes(define):
     assert code_of("OCT") == "C20828"
     assert code_of("um") == "C48510"
     own = define.find(".//odm:EnumeratedItem[@CodedValue='PBVC']", NS)
-    assert own.get(f"{{{NS['def']}}}ExtendedValue") == "Yes"
+    extended = f"{{{NS['def']}}}ExtendedValue"
+    assert own.get(extended) == "Yes"
+    for standard in ("THICKMN", "VOLUME", "OE"):
+        found = define.find(f".//odm:EnumeratedItem[@CodedValue='{standard}']", NS)
+        assert found.get(extended) is None
 
 
 def test_long_texts_go_on_in_another_variable(config, tmp_path):
@@ -226,7 +230,11 @@ def test_the_guide_counts_rows_and_names_extensions(folder):
     for name in NAMES:
         line = next(line for line in text.splitlines() if line.startswith(f"| `{name}.xpt`"))
         assert f"| {len(read(folder, name))} |" in line
-    assert "PBVC" in text.partition("Sponsor's extensions")[2].partition("## Endpoints")[0]
+    extensions = text.partition("Sponsor's extensions")[2].partition("## Endpoints")[0]
+    assert " PBVC," in extensions
+    # Their test is a thickness or a volume.
+    assert " RNFL," not in extensions
+    assert " BPV," not in extensions
 
 
 @pytest.mark.parametrize("text", ["word " * 90, "x" * 199 + "    " + "y" * 20, "ä" * 90])

@@ -17,6 +17,8 @@ _GENERAL = (
     Term("LEFT", "C25229"),
     Term("BILATERAL", "C13332"),
 )
+# Of CDISC, though their NCI codes are not stated here.
+_WITHOUT_CODE = {"THICKMN", "THICKMIN", "Mean Thickness", "Minimum Thickness", "NV", "OE"}
 _OF_CDISC = {
     "NY": ("No Yes Response", "C66742"),
     "ND": ("Not Done", "C66789"),
@@ -49,11 +51,22 @@ _QCSTAT = {
 
 @dataclass(frozen=True)
 class Item:
-    """One code: what it means (empty: it speaks for itself), and its NCI code (empty: none)."""
+    """One code.
+
+    Attributes
+    ----------
+    value, decode : str
+        The code, and what it means; empty where it speaks for itself.
+    code : str
+        NCI code; empty where it has none, or it is not stated.
+    extended : bool
+        Whether it is the sponsor's extension of a list of CDISC.
+    """
 
     value: str
     decode: str = ""
     code: str = ""
+    extended: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,7 +80,7 @@ class Codelist:
     code : str
         NCI code of the list; empty where it has none or it is not stated.
     of_cdisc : bool
-        Whether it is a list of CDISC, to which terms without a code are extensions.
+        Whether it is a list of CDISC.
     items : tuple of Item
         The codes that the datasets hold.
     """
@@ -98,11 +111,15 @@ def _codelist(key: str, values: list[str]) -> Codelist:
     if key in _OF_CDISC:
         name, code = _OF_CDISC[key]
         codes = {term.text: term.code for term in _terms()}
-        items = tuple(Item(value, "", codes.get(value, "")) for value in sorted(values))
+        items = tuple(_item_of_cdisc(value, codes.get(value, "")) for value in sorted(values))
         return Codelist(key, name, code, of_cdisc=True, items=items)
     decodes = _decodes(key)
     own = tuple(Item(value, decodes.get(value, "")) for value in sorted(values))
     return Codelist(key, _OWN[key], "", of_cdisc=False, items=own)
+
+
+def _item_of_cdisc(value: str, code: str) -> Item:
+    return Item(value, code=code, extended=not code and value not in _WITHOUT_CODE)
 
 
 def _terms() -> Iterator[Term]:

@@ -187,16 +187,15 @@ def _add_codelist(version: etree._Element, one: Codelist) -> None:
         element.set(of_define("IsNonStandard"), "Yes")
     decoded = any(item.decode for item in one.items)
     for item in one.items:
-        _add_code(element, one, item, decoded=decoded)
+        _add_code(element, item, decoded=decoded)
     if one.code:
         add(element, "Alias", Context="nci:ExtCodeID", Name=one.code)
 
 
-def _add_code(element: etree._Element, one: Codelist, item: Item, *, decoded: bool) -> None:
+def _add_code(element: etree._Element, item: Item, *, decoded: bool) -> None:
     name = "CodeListItem" if decoded else "EnumeratedItem"
     code = add(element, name, CodedValue=item.value)
-    # The domains are CDISC's own.
-    if one.of_cdisc and not item.code and one.key != "DOMAIN":
+    if item.extended:
         code.set(of_define("ExtendedValue"), "Yes")
     if decoded:
         translated(add(code, "Decode"), item.decode or item.value)

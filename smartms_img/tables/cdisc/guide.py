@@ -49,7 +49,7 @@ Written by smartms {version}; SHA-256 of the study configuration `{digest}`.
 
 ## Sponsor's extensions
 
-These endpoints have no term in CDISC's controlled terminology, and go by their PARAMCD:
+These endpoints have no term in CDISC's controlled terminology; their --TESTCD is their PARAMCD:
 
 {extensions}
 
@@ -86,7 +86,7 @@ def write_guide(folder: Path, datasets: Sequence[Dataset], config: StudyConfig) 
         datasets="\n".join(map(_dataset_line, datasets)),
         baselines=_baselines(config),
         baseline=_visit_name(config, config.baseline),
-        extensions=", ".join(code for code in planned if not CATALOGUE[code].cdisc.test.code),
+        extensions=", ".join(code for code in planned if CATALOGUE[code].cdisc.test.text == code),
         endpoints="\n".join(map(_endpoint_line, planned)),
     )
     write_text(folder / GUIDE_FILE, text)
