@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from smartms_img.errors import InputError
 from smartms_img.io.findings import Finding
+from smartms_img.io.treatment import treatment_findings
 from smartms_img.io.tsv import is_missing, read_tsv
 from smartms_img.naming import Eye
 
 FILE = "participants.tsv"
 OPTIC_NEURITIS_COLUMN = "optic_neuritis"
-_OF_TREATMENT = re.compile(
-    r"(^|[^a-z])((act)?arm(s|cd)?|trt.*|treat.*|rando?m.*|alloc.*|placebo|verum|sequence|period|"
-    r"group|(un)?blind.*|dose|drug|therapy|intervention|medication|imp|kit)($|[^a-z])"
-)
-_WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _EYES = {
     "OD": frozenset({Eye.OD}),
     "OS": frozenset({Eye.OS}),
@@ -65,7 +59,7 @@ def read_participants(bids: Path) -> Participants:
         return Participants((), {}, (Finding("wrong", error.problem, error.remedy, file=FILE),))
     affected: dict[str, frozenset[Eye] | None] = {}
     labels: list[str] = []
-    findings = [_treatment_finding(name) for name in _of_treatment(rows[0] if rows else ())]
+    findings = treatment_findings(rows, FILE)
     for row in rows:
         label = row["participant_id"].removeprefix("sub-")
         if not (label.isascii() and label.isalnum()):
@@ -86,20 +80,3 @@ def read_participants(bids: Path) -> Participants:
             findings.append(Finding("wrong", problem, remedy, label, file=FILE))
             affected[label] = None
     return Participants(tuple(labels), affected, tuple(findings))
-
-
-def _of_treatment(columns: Iterable[str]) -> list[str]:
-    """Return the columns whose name is one of a treatment.
-
-    >>> _of_treatment(["participant_id", "arm", "trtseqp", "planned_arm", "harm", "age_group"])
-    ['arm', 'trtseqp', 'planned_arm', 'age_group']
-    """
-    # 'ActualTreatment' is two words, as 'actual_treatment' is.
-    words = {name: _WORD_START.sub(" ", name).lower().replace("_", " ") for name in columns}
-    return [name for name, text in words.items() if _OF_TREATMENT.search(text)]
-
-
-def _treatment_finding(column: str) -> Finding:
-    problem = f"column '{column}' may tell the treatment; it is not read"
-    remedy = "Take it out, if it does: whoever sees this dataset must be blinded"
-    return Finding("warning", problem, remedy, file=FILE)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from smartms_img.errors import InputError
 from smartms_img.io.findings import Finding
+from smartms_img.io.treatment import treatment_findings
 from smartms_img.io.tsv import is_missing, read_tsv
 
 
@@ -56,7 +57,8 @@ def session_days(bids: Path, subject: str, baseline: str) -> SessionDays:
     except InputError as error:
         wrong = Finding("wrong", error.problem, error.remedy, subject, file=relative)
         return SessionDays({}, (wrong,))
-    return _Reader(subject, relative, baseline).read(rows)
+    known = _Reader(subject, relative, baseline).read(rows)
+    return SessionDays(known.days, (*known.findings, *treatment_findings(rows, relative, subject)))
 
 
 class _Reader:

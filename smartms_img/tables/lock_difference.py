@@ -21,7 +21,7 @@ _CAUSES: dict[str, tuple[str, ...]] = {
     "input": ("SRCSHA256",),
     "configuration": ("CFGSHA256",),
     "method": ("METHODVR",),
-    "QC decision": ("QCSTAT", "QCREAS"),
+    "QC decision": ("QCSTAT",),
 }
 _BASELINE = ("BASE", "CHG", "PCHG")
 _DAYS = ("ADY", "INTERVAL", "AWLO", "AWHI")
@@ -125,15 +125,20 @@ def _row_difference(
 
 
 def _causes(before: TextRow, after: TextRow, columns: tuple[str, ...]) -> tuple[str, ...]:
-    if QcStatus.NOTRUN in {before["QCSTAT"], after["QCSTAT"]}:
+    days = ("visit days",) if set(columns) & set(_DAYS) else ()
+    missing = {row["QCSTAT"] == QcStatus.NOTRUN for row in (before, after)}
+    if missing == {True}:
+        return days or ("not measured",)
+    if True in missing:
         # A row without a value has no method, and files and configuration that were planned.
         return ("not measured",)
     found = [cause for cause, names in _CAUSES.items() if _differing(names, before, after)]
     if "AVAL" not in columns and set(columns) & set(_BASELINE):
         found.append("baseline")
-    if set(columns) & set(_DAYS):
-        found.append("visit days")
-    return tuple(found) or (OTHER,)
+    if not found and not days and "QCREAS" in columns:
+        # Else the reason only says what the other columns show.
+        found.append("QC decision")
+    return (*found, *days) or (OTHER,)
 
 
 def _one_sided(key: tuple[str, ...], before: TextRow, after: TextRow) -> RowDifference:

@@ -73,3 +73,9 @@ def test_a_day_contradicts_dates_also_where_the_baseline_states_none(tmp_path: P
     days, problems = days_of(tmp_path, text)
     assert days == {"M00": 0, "M06": 999}
     assert problems == ["day 999 contradicts acq_time (182 days from baseline)"]
+
+
+def test_a_column_of_the_treatment_is_a_warning(tmp_path: Path) -> None:
+    days, problems = days_of(tmp_path, "session_id\tday\tperiod\nses-M00\t0\tSECRET\n")
+    assert days == {"M00": 0}
+    assert problems == ["column 'period' may tell the treatment; it is not read"]
