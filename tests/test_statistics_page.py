@@ -10,15 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dask.delayed import delayed
 
 from smartms_img.config import default_study
 from smartms_img.io.decisions import Decision
 from smartms_img.io.measures import Measure
 from smartms_img.io.plan_table import PlanRow
 from smartms_img.naming import QcStatus, UnitKind, pair_unit, session_unit, subject_unit
-from smartms_img.tables import SubjectEvidence, UnitEvidence, assemble, validate
-from smartms_img.tables.cdisc import write_exports
-from smartms_img.tables.wide import write_wide
+from smartms_img.tables import SubjectEvidence, UnitEvidence, assemble
+from smartms_img.tables.parts import write_endpoint_files
 
 PAGE = (Path(__file__).parents[1] / "docs/statistics.md").read_text(encoding="utf-8")
 SUBJECTS = 60
@@ -71,10 +71,7 @@ def cohort(tmp_path_factory) -> Path:
     placebo = {label: number % 2 == 1 for number, label in enumerate(labels)}
     subjects = [_subject(label, placebo=placebo[label], rng=rng) for label in labels]
     config = default_study()
-    table = assemble(subjects, config)
-    validate(table)
-    write_exports(folder / "tables", table, config)
-    write_wide(folder / "tables", table)
+    write_endpoint_files(folder / "tables", [delayed(assemble)(subjects, config)], config)
     rows = [
         f"{config.study_id}-{label},{'placebo' if placebo[label] else 'active'}"
         for label in labels

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 from smartms_img.catalogue.endpoints import CATALOGUE, endpoint
@@ -83,7 +84,7 @@ class PlannedKey:
     visit: str
     reference: str = ""
 
-    @property
+    @cached_property
     def endpoint(self) -> Endpoint:
         """The endpoint of the catalogue."""
         return endpoint(self.paramcd)

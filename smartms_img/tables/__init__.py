@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from dask.delayed import Delayed, delayed
 
 from smartms_img.config import StudyConfig
 from smartms_img.io.decisions import Decision
 from smartms_img.io.results import UnitResult
 from smartms_img.tables.apostel import APOSTEL_FILE, write_apostel
 from smartms_img.tables.assemble import assemble
-from smartms_img.tables.cdisc import write_exports
 from smartms_img.tables.evidence import SubjectEvidence, UnitEvidence, gather_evidence
-from smartms_img.tables.export import write_endpoints, write_qc_table
+from smartms_img.tables.export import write_qc_table
 from smartms_img.tables.methods import BIBLIOGRAPHY_FILE, METHODS_FILE, write_methods
-from smartms_img.tables.overview import write_overview
+from smartms_img.tables.overview import OVERVIEW_COLUMNS, write_overview
+from smartms_img.tables.parts import read_endpoints, write_endpoint_files
 from smartms_img.tables.schema import TableError, validate
-from smartms_img.tables.wide import write_wide
 
 __all__ = [
     "SubjectEvidence",
@@ -31,6 +33,7 @@ __all__ = [
 ]
 
 TABLES_FOLDER = "tables"
+_SUBJECTS_A_PART = 100
 _BESIDE = (APOSTEL_FILE, METHODS_FILE, BIBLIOGRAPHY_FILE)
 
 
@@ -60,7 +63,8 @@ def write_tables(
     decisions : sequence of Decision
         About the quality of the units, as :func:`smartms_img.qc.decisions.automatic` gives them.
     partitions : int, optional
-        Number of Dask tasks; by default one a subject. No effect on the result.
+        Number of parts that the subjects are dealt to; by default of 100 subjects each. No effect
+        on the result.
     target : Path, optional
         Folder to write below; by default the output directory itself.
 
@@ -77,18 +81,31 @@ def write_tables(
     TableError
         If the table breaks a rule of its schema; nothing is written then.
     """
-    table = assemble(gather_evidence(results, decisions), config, partitions)
-    validate(table)
     target = target or out
     folder = target / TABLES_FOLDER
-    write_endpoints(folder, table)
-    write_wide(folder, table)
+    subjects = gather_evidence(results, decisions)
+    workers = _cores() if len(subjects) > _SUBJECTS_A_PART else 1
+    write_endpoint_files(folder, _tables(subjects, config, partitions), config, workers)
     write_qc_table(folder, results)
-    write_exports(folder, table, config)
-    write_overview(folder, table, config)
+    write_overview(folder, read_endpoints(folder, OVERVIEW_COLUMNS), config)
     write_apostel(out, results, config, decisions, target)
     write_methods(target, results, config)
     return folder
+
+
+def _tables(
+    subjects: Sequence[SubjectEvidence], config: StudyConfig, partitions: int | None
+) -> list[Delayed]:
+    """Return tasks that assemble runs of neighbouring subjects."""
+    size = -(-len(subjects) // partitions) if partitions else _SUBJECTS_A_PART
+    starts = range(0, max(len(subjects), 1), max(size, 1))
+    # Not traversed: Dask would look for its own collections in every measure.
+    parts = [delayed(subjects[start : start + size], traverse=False) for start in starts]
+    return [delayed(assemble)(part, config) for part in parts]
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
 
 
 def outdated_tables(

@@ -25,6 +25,9 @@ class Column:
     description: str
 
 
+DTYPES = {"text": "str", "integer": "Int64", "number": "float64"}
+"""Type of a column in pandas, by its kind."""
+
 COLUMNS: tuple[Column, ...] = (
     Column("STUDYID", "text", "Study, from the configuration"),
     Column("USUBJID", "text", "Subject, unique across studies: STUDYID, hyphen, label"),

@@ -12,7 +12,7 @@ from smartms_img.io.layout import measures_file
 from smartms_img.io.measures import Measure
 from smartms_img.io.plan_table import PlanRow
 from smartms_img.io.results import UnitResult
-from smartms_img.naming import UnitKind
+from smartms_img.naming import OctScanKind, UnitKind
 
 MeasureKey = tuple[str, str, str, str]
 """Visit, PARAMCD, LOC, LAT of a measure within its unit."""
@@ -71,6 +71,23 @@ class SubjectEvidence:
             if row.kind is UnitKind.SESSION and row.day is not None
         }
 
+    @cached_property
+    def decisions_on(self) -> dict[str, list[Decision]]:
+        """Decisions by unit id; units without any are absent."""
+        found: dict[str, list[Decision]] = {}
+        for decision in self.decisions:
+            found.setdefault(decision.unit, []).append(decision)
+        return found
+
+    @cached_property
+    def eye_units(self) -> dict[tuple[str, OctScanKind | None], list[UnitEvidence]]:
+        """Eye units by visit and kind of scan."""
+        found: dict[tuple[str, OctScanKind | None], list[UnitEvidence]] = {}
+        for unit in self.units.values():
+            if unit.row.kind is UnitKind.EYE:
+                found.setdefault((unit.row.session, unit.row.scan), []).append(unit)
+        return found
+
 
 def gather_evidence(
     results: Mapping[str, UnitResult], decisions: Sequence[Decision]
@@ -82,16 +99,17 @@ def gather_evidence(
     InputError
         If a unit has measured something twice.
     """
-    found: list[SubjectEvidence] = []
-    for subject in sorted({result.row.subject for result in results.values()}):
-        units = {
-            name: _evidence(result)
-            for name, result in results.items()
-            if result.row.subject == subject
-        }
-        own = tuple(decision for decision in decisions if decision.unit in units)
-        found.append(SubjectEvidence(subject, units, own))
-    return found
+    units: dict[str, dict[str, UnitEvidence]] = {}
+    for name, result in results.items():
+        units.setdefault(result.row.subject, {})[name] = _evidence(result)
+    about: dict[str, list[Decision]] = {}
+    for decision in decisions:
+        if decision.unit in results:
+            about.setdefault(results[decision.unit].row.subject, []).append(decision)
+    return [
+        SubjectEvidence(subject, units[subject], tuple(about.get(subject, ())))
+        for subject in sorted(units)
+    ]
 
 
 def _evidence(result: UnitResult) -> UnitEvidence:

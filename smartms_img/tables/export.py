@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isnan
 from pathlib import Path
 
@@ -11,15 +11,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from smartms_img.catalogue import endpoint
-from smartms_img.io.atomic import atomic_path, write_json, write_text
+from smartms_img.io.atomic import atomic_path, write_text
 from smartms_img.io.measures import QcMetric
 from smartms_img.io.plan_table import PlanRow
 from smartms_img.io.results import UnitResult
 from smartms_img.io.tsv import tsv_text
 from smartms_img.tables.columns import COLUMNS, PERCENT_DECIMALS, YEAR_DECIMALS
-from smartms_img.tables.dictionary import data_dictionary
+from smartms_img.tables.lines import ENCODED, TEXT, encoded, integers, lines, plain
 
 _ARROW = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64()}
+_SCHEMA = pa.schema([(column.name, _ARROW[column.kind]) for column in COLUMNS])
+_ENCODED_SCHEMA = pa.schema(
+    [
+        (column.name, ENCODED if column.kind == "text" else _ARROW[column.kind])
+        for column in COLUMNS
+    ]
+)
+_ROW_GROUP = 2**17
 _IN_UNIT_OF_ENDPOINT = ("AVAL", "BASE", "CHG")
 _DECIMALS = {"PCHG": PERCENT_DECIMALS, "INTERVAL": YEAR_DECIMALS}
 QC_COLUMNS = (
@@ -39,17 +47,65 @@ QC_COLUMNS = (
 )
 
 
-def write_endpoints(folder: Path, table: pd.DataFrame) -> None:
-    """Write ``endpoints.tsv``, its data dictionary, and ``endpoints.parquet``.
+def endpoint_header() -> str:
+    """Return the first line of ``endpoints.tsv``."""
+    return tsv_text([[column.name for column in COLUMNS]])
 
-    In the text table a missing value is an empty cell, AVAL, BASE and CHG have the decimals of
-    the catalogue, and lines end with LF.
+
+def endpoint_lines(table: pd.DataFrame) -> bytes:
+    """Return rows of the endpoint table as lines of ``endpoints.tsv``.
+
+    A missing value is an empty cell, AVAL, BASE and CHG have the decimals of the catalogue, and
+    lines end with LF.
     """
-    columns = text_columns(table)
-    lines = [list(columns), *zip(*columns.values(), strict=True)]
-    write_text(folder / "endpoints.tsv", tsv_text(lines))
-    write_json(folder / "endpoints.json", data_dictionary())
-    _write_parquet(folder / "endpoints.parquet", table)
+    return lines(list(text_columns(table).values()), "\t")
+
+
+def write_parquet(path: Path, parts: Iterable[pa.Table]) -> None:
+    """Write ``endpoints.parquet``.
+
+    Parameters
+    ----------
+    path : Path
+        File.
+    parts : iterable of Table
+        The rows, as :func:`arrow_table` gives them. How they are parted has no effect.
+    """
+    options = {"version": "2.6", "compression": "zstd", "compression_level": 3}
+    with (
+        atomic_path(path) as temporary,
+        pq.ParquetWriter(temporary, _SCHEMA, store_schema=False, **options) as writer,
+    ):
+        for group in _row_groups(parts):
+            writer.write_table(group, row_group_size=_ROW_GROUP)
+
+
+def _row_groups(parts: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Yield tables of the size of a row group; the last is smaller, and there is at least one."""
+    rest = _SCHEMA.empty_table()
+    for part in parts:
+        rest = pa.concat_tables([rest, part.cast(_SCHEMA)])
+        while len(rest) > _ROW_GROUP:
+            yield rest.slice(0, _ROW_GROUP).combine_chunks()
+            rest = rest.slice(_ROW_GROUP)
+    yield rest.combine_chunks()
+
+
+def arrow_table(table: pd.DataFrame) -> pa.Table:
+    """Return rows of the endpoint table in Arrow, columns of text with dictionaries."""
+    arrays = [
+        encoded(table[column.name])
+        if column.kind == "text"
+        else pa.array(table[column.name], _ARROW[column.kind], from_pandas=True)
+        for column in COLUMNS
+    ]
+    return pa.Table.from_arrays(arrays, schema=_ENCODED_SCHEMA)
+
+
+def from_arrow(rows: pa.Table) -> pd.DataFrame:
+    """Return rows, or some of their columns, with the types of the endpoint table."""
+    found: pd.DataFrame = rows.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+    return found
 
 
 def write_qc_table(folder: Path, results: Mapping[str, UnitResult]) -> None:
@@ -57,29 +113,31 @@ def write_qc_table(folder: Path, results: Mapping[str, UnitResult]) -> None:
 
     Subjects are sorted by label, and units of a subject by id.
     """
-    lines: list[Sequence[str]] = [QC_COLUMNS]
+    cells: list[Sequence[str]] = [QC_COLUMNS]
     rows = {(result.row.subject, name): result for name, result in results.items()}
     for _, result in sorted(rows.items()):
-        lines += [_qc_line(result.row, metric) for metric in result.metrics]
-    write_text(folder / "qc.tsv", tsv_text(lines))
+        cells += [_qc_line(result.row, metric) for metric in result.metrics]
+    write_text(folder / "qc.tsv", tsv_text(cells))
 
 
-def text_columns(table: pd.DataFrame) -> dict[str, list[str]]:
+def text_columns(table: pd.DataFrame) -> dict[str, pa.Array]:
     """Return each column of the endpoint table as ``endpoints.tsv`` has it."""
     return {column.name: _cells(table, column.name) for column in COLUMNS}
 
 
-def _cells(table: pd.DataFrame, name: str) -> list[str]:
+def _cells(table: pd.DataFrame, name: str) -> pa.Array:
     """Return a column as text."""
     column = table[name]
     if column.dtype != "float64":
-        return ["" if pd.isna(value) else str(value) for value in column.tolist()]
-    if name not in _IN_UNIT_OF_ENDPOINT:
+        return integers(column) if column.dtype == "Int64" else plain(encoded(column))
+    if name in _IN_UNIT_OF_ENDPOINT:
+        forms = {code: f".{endpoint(code).precision}f" for code in table["PARAMCD"].unique()}
+        pairs = zip(column.tolist(), table["PARAMCD"].tolist(), strict=True)
+        found = ["" if isnan(value) else format(value, forms[code]) for value, code in pairs]
+    else:
         form = f".{_DECIMALS[name]}f" if name in _DECIMALS else ".6g"
-        return ["" if isnan(value) else format(value, form) for value in column.tolist()]
-    forms = {code: f".{endpoint(code).precision}f" for code in table["PARAMCD"].unique()}
-    pairs = zip(column.tolist(), table["PARAMCD"].tolist(), strict=True)
-    return ["" if isnan(value) else format(value, forms[code]) for value, code in pairs]
+        found = ["" if isnan(value) else format(value, form) for value in column.tolist()]
+    return pa.array(found, TEXT)
 
 
 def _qc_line(row: PlanRow, metric: QcMetric) -> list[str]:
@@ -99,17 +157,3 @@ def _qc_line(row: PlanRow, metric: QcMetric) -> list[str]:
         ";".join(metric.scope),
     ]
     return [" ".join(cell.split()) for cell in cells]
-
-
-def _write_parquet(path: Path, table: pd.DataFrame) -> None:
-    schema = pa.schema([(column.name, _ARROW[column.kind]) for column in COLUMNS])
-    arrays = [pa.array(table[field.name], type=field.type, from_pandas=True) for field in schema]
-    with atomic_path(path) as temporary:
-        pq.write_table(
-            pa.Table.from_arrays(arrays, schema=schema),
-            temporary,
-            version="2.6",
-            compression="zstd",
-            compression_level=3,
-            store_schema=False,
-        )

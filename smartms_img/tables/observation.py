@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from smartms_img.catalogue import PlannedKey
 from smartms_img.errors import InputError
@@ -25,8 +25,7 @@ from smartms_img.tables.quality import Verdict, eyes_of, verdict
 _VISITS_OF_A_PAIR = 2
 
 
-@dataclass(frozen=True)
-class Observation:
+class Observation(NamedTuple):
     """A planned value and what is known about it.
 
     Attributes
@@ -66,8 +65,9 @@ def observe(evidence: SubjectEvidence, keys: tuple[PlannedKey, ...]) -> list[Obs
     InputError
         If a unit measured something that is not planned: a value must not vanish silently.
     """
-    _refuse_unplanned(evidence, keys)
-    return [_observe(evidence, key) for key in keys]
+    units = [unit_of(evidence.subject, key) for key in keys]
+    _refuse_unplanned(evidence, keys, units)
+    return [_observe(evidence, key, unit) for key, unit in zip(keys, units, strict=True)]
 
 
 def unit_of(subject: str, key: PlannedKey) -> str:
@@ -82,9 +82,12 @@ def unit_of(subject: str, key: PlannedKey) -> str:
     return subject_unit(subject)
 
 
-def _refuse_unplanned(evidence: SubjectEvidence, keys: tuple[PlannedKey, ...]) -> None:
+def _refuse_unplanned(
+    evidence: SubjectEvidence, keys: tuple[PlannedKey, ...], units: list[str]
+) -> None:
     planned = {
-        (unit_of(evidence.subject, key), key.visit, key.paramcd, key.loc, key.lat) for key in keys
+        (unit, key.visit, key.paramcd, key.loc, key.lat)
+        for key, unit in zip(keys, units, strict=True)
     }
     for unit_id, unit in evidence.units.items():
         for key in unit.measures:
@@ -96,8 +99,8 @@ def _refuse_unplanned(evidence: SubjectEvidence, keys: tuple[PlannedKey, ...]) -
                 )
 
 
-def _observe(evidence: SubjectEvidence, key: PlannedKey) -> Observation:
-    unit = evidence.units.get(unit_of(evidence.subject, key))
+def _observe(evidence: SubjectEvidence, key: PlannedKey, unit_id: str) -> Observation:
+    unit = evidence.units.get(unit_id)
     if unit is None:
         reason = "not in the plan: run again with this configuration"
         return Observation(key, None, key.endpoint.unit, Verdict(QcStatus.NOTRUN, reason))
@@ -155,11 +158,10 @@ def _source_sha256(evidence: SubjectEvidence, unit: UnitEvidence, source: str) -
 
     A folder of pictures has the digest of the list that ``sha256sum`` would print of its files.
     """
-    readers = [
-        unit,
-        *(evidence.units[name] for name in unit.row.depends if name in evidence.units),
-    ]
-    for reader in readers:
+    if source in unit.input_sha256:
+        return unit.input_sha256[source]
+    below = (evidence.units[name] for name in unit.row.depends if name in evidence.units)
+    for reader in (unit, *below):
         known = reader.input_sha256
         if source in known:
             return known[source]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from smartms_img.catalogue import PlannedKey
 from smartms_img.io.decisions import Decision
@@ -13,8 +13,7 @@ from smartms_img.tables.evidence import SubjectEvidence, UnitEvidence
 _NO_CHECK = "no quality check"
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """Quality of one value: QCSTAT and QCREAS."""
 
     status: QcStatus
@@ -32,7 +31,7 @@ def verdict(
     """
     decided = decisions_on(evidence, key, unit, measure)
     named = [_named(decision, _eye(evidence, decision.unit, unit)) for decision in decided]
-    return _worst(named or [Decision(unit.row.unit, QcStatus.PENDING, _NO_CHECK, "")])
+    return _worst(named or [Verdict(QcStatus.PENDING, _NO_CHECK)])
 
 
 def decisions_on(
@@ -51,13 +50,7 @@ def eyes_of(
     evidence: SubjectEvidence, key: PlannedKey, files: tuple[str, ...] = ()
 ) -> list[UnitEvidence]:
     """Return the eye units of a key's visit and scan: those that read ``files``, else all."""
-    at_visit = [
-        unit
-        for unit in evidence.units.values()
-        if unit.row.kind is UnitKind.EYE
-        and unit.row.session == key.visit
-        and unit.row.scan is key.endpoint.scan
-    ]
+    at_visit = evidence.eye_units.get((key.visit, key.endpoint.scan), [])
     used = [unit for unit in at_visit if set(unit.row.inputs) & set(files)]
     return used or at_visit
 
@@ -70,7 +63,7 @@ def _eye(evidence: SubjectEvidence, decided: str, unit: UnitEvidence) -> str:
 
 def _decision(evidence: SubjectEvidence, unit: UnitEvidence, paramcd: str) -> Decision:
     """Return the decision on one endpoint of a unit: its own, or the unit's, or pending."""
-    of_unit = [decision for decision in evidence.decisions if decision.unit == unit.row.unit]
+    of_unit = evidence.decisions_on.get(unit.row.unit, [])
     for wanted in (paramcd, ""):
         for decision in of_unit:
             if decision.paramcd == wanted:
@@ -78,15 +71,15 @@ def _decision(evidence: SubjectEvidence, unit: UnitEvidence, paramcd: str) -> De
     return Decision(unit.row.unit, QcStatus.PENDING, _NO_CHECK, "")
 
 
-def _named(decision: Decision, whom: str) -> Decision:
+def _named(decision: Decision, whom: str) -> Verdict:
     who = f" ({decision.decided_by})" if decision.decided_by else ""
     reason = f"{whom}: {decision.reason}{who}" if whom else f"{decision.reason}{who}"
-    return Decision(decision.unit, decision.status, reason, decision.decided_by, decision.paramcd)
+    return Verdict(decision.status, reason)
 
 
-def _worst(decisions: list[Decision]) -> Verdict:
+def _worst(verdicts: list[Verdict]) -> Verdict:
     for status in (QcStatus.FAIL, QcStatus.PENDING, QcStatus.NOTRUN, QcStatus.PASS):
-        reasons = [decision.reason for decision in decisions if decision.status is status]
+        reasons = [verdict.reason for verdict in verdicts if verdict.status is status]
         if reasons:
             shown = QcStatus.PENDING if status is QcStatus.NOTRUN else status
             return Verdict(shown, "; ".join(dict.fromkeys(reasons)))

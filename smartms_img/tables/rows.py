@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import lru_cache
+from typing import NamedTuple, TypeVar
 
 from smartms_img.catalogue import BOTH_EYES, FLAIR, PlannedKey, known_errors
 from smartms_img.config import StudyConfig, VisitConfig, study_digest
@@ -18,8 +19,7 @@ DAYS_PER_YEAR = 365.25
 Number = TypeVar("Number", int, float)
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One row; the fields are the columns of :data:`smartms_img.tables.columns.COLUMNS`."""
 
     STUDYID: str
@@ -54,8 +54,7 @@ class Row:
     ANL02FL: str
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """Change of a value from the baseline: BASE, CHG, PCHG, ABLFL, and why CHG is missing."""
 
     base: float | None = None
@@ -90,12 +89,12 @@ def subject_rows(
         for item in observed
         if item.key.visit == (item.key.reference or config.baseline)
     }
-    digest = study_digest(config)
+    subject = _Subject(evidence, config)
     rows = []
     for item in observed:
         baseline = baselines.get(_across_visits(item))
-        obstacle = _obstacle(evidence, config, item)
-        rows.append(_row(evidence, config, item, change_from(item, baseline, obstacle), digest))
+        change = change_from(item, baseline, subject.obstacle(item))
+        rows.append(subject.row(item, change))
     return rows
 
 
@@ -127,28 +126,6 @@ def change_from(item: Observation, baseline: Observation | None, obstacle: str =
     chg = round(item.value - baseline.value, item.key.endpoint.precision) + 0.0
     pchg = round(100 * chg / baseline.value, PERCENT_DECIMALS) + 0.0 if baseline.value else None
     return Change(baseline.value, chg, pchg)
-
-
-def _obstacle(evidence: SubjectEvidence, config: StudyConfig, item: Observation) -> str:
-    """Say why the MRI of a visit must not be compared with the baseline; empty if it may.
-
-    Only the pair shows whether both visits are of one head and one protocol. Scans of an eye
-    are held against the baseline by their own unit.
-    """
-    reference = item.key.reference or config.baseline
-    if item.key.endpoint.kind is not UnitKind.SESSION or item.key.visit == reference:
-        return ""
-    name = pair_unit(evidence.subject, reference, item.key.visit)
-    pair = evidence.units.get(name)
-    if pair is None:
-        return ""
-    # Checks of volume change tell whether volumes can be compared, those of lesion change whether
-    # lesions can: a difference of protocol fails both measurements and differences.
-    change = "NEWLN" if item.key.endpoint.cdisc.method == FLAIR else "PBVC"
-    verdicts = [d for d in evidence.decisions if d.unit == name and d.paramcd in {"", change}]
-    failed = dict.fromkeys(d.reason for d in verdicts if d.status is QcStatus.FAIL)
-    reason = pair.problem or "; ".join(failed)
-    return f"{name}: {reason}" if reason else ""
 
 
 def study_day(day: int, baseline_day: int) -> int:
@@ -209,52 +186,88 @@ def years_since(day: int, start_day: int) -> float:
     return round((day - start_day) / DAYS_PER_YEAR, YEAR_DECIMALS)
 
 
-def _row(
-    evidence: SubjectEvidence,
-    config: StudyConfig,
-    item: Observation,
-    change: Change,
-    digest: str,
-) -> Row:
-    key, endpoint = item.key, item.key.endpoint
-    visits = {visit.label: visit for visit in config.visits}
-    reference = key.reference or config.baseline
-    days = _days(evidence, config)
-    analysed = item.value is not None and item.verdict.status is QcStatus.PASS
-    window = visit_window(days, visits[key.visit], config.baseline)
-    notes = [item.verdict.reason, change.note, window.note if item.value is not None else ""]
-    return Row(
-        STUDYID=config.study_id,
-        USUBJID=f"{config.study_id}-{evidence.subject}",
-        AVISIT=visits[key.visit].name,
-        AVISITN=visits[key.visit].number,
-        ADY=_known(study_day, days, key.visit, config.baseline),
-        PARCAT1=endpoint.category.value,
-        PARAMCD=key.paramcd,
-        PARAM=endpoint.param,
-        LOC=key.loc,
-        LAT=key.lat,
-        AVAL=item.value,
-        AVALU=item.unit,
-        AVALERR=_error_of(key),
-        BASE=change.base,
-        CHG=change.chg,
-        PCHG=change.pchg,
-        ABLFL=change.ablfl,
-        ANL01FL="Y" if analysed else "",
-        QCSTAT=item.verdict.status.value,
-        QCREAS=_one_line("; ".join(note for note in notes if note)),
-        METHOD=_one_line(item.method),
-        METHODVR=item.method_version,
-        INTERVAL=_known(years_since, days, key.visit, reference),
-        SRCFILE=";".join(item.sources),
-        SRCSHA256=";".join(item.source_sha256),
-        CFGSHA256=item.config_sha256 or digest,
-        BASETYPE=visits[reference].name,
-        AWLO=window.low,
-        AWHI=window.high,
-        ANL02FL="Y" if analysed and window.inside else "",
-    )
+class _Subject:
+    """What the rows of a subject share: its visits, and what forbids to compare them."""
+
+    def __init__(self, evidence: SubjectEvidence, config: StudyConfig) -> None:
+        self._evidence, self._config = evidence, config
+        self._digest = study_digest(config)
+        self._days = _days(evidence, config)
+        self._visits = {visit.label: visit for visit in config.visits}
+        self._windows = {
+            visit.label: visit_window(self._days, visit, config.baseline)
+            for visit in config.visits
+        }
+        self._obstacles: dict[tuple[str, str, str], str] = {}
+
+    def obstacle(self, item: Observation) -> str:
+        """Say why the MRI of a visit must not be compared with the baseline; empty if it may.
+
+        Only the pair shows whether both visits are of one head and one protocol. Scans of an eye
+        are held against the baseline by their own unit.
+        """
+        reference = item.key.reference or self._config.baseline
+        if item.key.endpoint.kind is not UnitKind.SESSION or item.key.visit == reference:
+            return ""
+        # Checks of volume change tell whether volumes can be compared, those of lesion change
+        # whether lesions can: a difference of protocol fails both measurements and differences.
+        change = "NEWLN" if item.key.endpoint.cdisc.method == FLAIR else "PBVC"
+        asked = (reference, item.key.visit, change)
+        if asked not in self._obstacles:
+            self._obstacles[asked] = _obstacle(self._evidence, *asked)
+        return self._obstacles[asked]
+
+    def row(self, item: Observation, change: Change) -> Row:
+        """Return one row."""
+        key, endpoint = item.key, item.key.endpoint
+        visit, reference = self._visits[key.visit], key.reference or self._config.baseline
+        analysed = item.value is not None and item.verdict.status is QcStatus.PASS
+        window = self._windows[key.visit]
+        notes = [item.verdict.reason, change.note, window.note if item.value is not None else ""]
+        return Row(
+            STUDYID=self._config.study_id,
+            USUBJID=f"{self._config.study_id}-{self._evidence.subject}",
+            AVISIT=visit.name,
+            AVISITN=visit.number,
+            ADY=_known(study_day, self._days, key.visit, self._config.baseline),
+            PARCAT1=endpoint.category.value,
+            PARAMCD=key.paramcd,
+            PARAM=endpoint.param,
+            LOC=key.loc,
+            LAT=key.lat,
+            AVAL=item.value,
+            AVALU=item.unit,
+            AVALERR=_error_of(key),
+            BASE=change.base,
+            CHG=change.chg,
+            PCHG=change.pchg,
+            ABLFL=change.ablfl,
+            ANL01FL="Y" if analysed else "",
+            QCSTAT=item.verdict.status.value,
+            QCREAS=_one_line("; ".join(note for note in notes if note)),
+            METHOD=_one_line(item.method),
+            METHODVR=item.method_version,
+            INTERVAL=_known(years_since, self._days, key.visit, reference),
+            SRCFILE=";".join(item.sources),
+            SRCSHA256=";".join(item.source_sha256),
+            CFGSHA256=item.config_sha256 or self._digest,
+            BASETYPE=self._visits[reference].name,
+            AWLO=window.low,
+            AWHI=window.high,
+            ANL02FL="Y" if analysed and window.inside else "",
+        )
+
+
+def _obstacle(evidence: SubjectEvidence, reference: str, visit: str, change: str) -> str:
+    """Say what the pair of two visits, or the check of one change between them, objects to."""
+    name = pair_unit(evidence.subject, reference, visit)
+    pair = evidence.units.get(name)
+    if pair is None:
+        return ""
+    verdicts = [d for d in evidence.decisions_on.get(name, []) if d.paramcd in {"", change}]
+    failed = dict.fromkeys(d.reason for d in verdicts if d.status is QcStatus.FAIL)
+    reason = pair.problem or "; ".join(failed)
+    return f"{name}: {reason}" if reason else ""
 
 
 def _days(evidence: SubjectEvidence, config: StudyConfig) -> Mapping[str, int]:
@@ -279,6 +292,7 @@ def _error_of(key: PlannedKey) -> float | None:
     return error.sd if error and key.lat != BOTH_EYES else None
 
 
+@lru_cache(maxsize=4096)
 def _one_line(text: str) -> str:
     """Return text without the tabs and line ends that would break a table."""
     return " ".join(text.split())

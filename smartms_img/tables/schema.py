@@ -8,8 +8,7 @@ import pandera.pandas as pa
 from smartms_img.catalogue import CATALOGUE, LATERALITIES, location_levels
 from smartms_img.errors import SmartmsError
 from smartms_img.naming import QcStatus
-from smartms_img.tables.assemble import DTYPES
-from smartms_img.tables.columns import COLUMNS, KEY
+from smartms_img.tables.columns import COLUMNS, DTYPES, KEY
 
 
 class TableError(SmartmsError):
@@ -23,7 +22,7 @@ def _unit_is_the_catalogues(table: pd.DataFrame) -> pd.Series:
 
 def _place_is_the_catalogues(table: pd.DataFrame) -> pd.Series:
     places = {(item.paramcd, *place) for item in CATALOGUE.values() for place in item.places}
-    keys = zip(table["PARAMCD"], table["LOC"], table["LAT"], strict=True)
+    keys = zip(*(table[name].tolist() for name in ("PARAMCD", "LOC", "LAT")), strict=True)
     return pd.Series([key in places for key in keys], index=table.index, dtype=bool)
 
 

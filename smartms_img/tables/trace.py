@@ -139,7 +139,7 @@ def trace_row(
     unit = unit_of(evidence.subject, key)
     behind = _chains(results, evidence, key, config)
     return Trace(
-        row={name: cells[0] for name, cells in text_columns(as_table([row])).items()},
+        row={name: cells[0].as_py() for name, cells in text_columns(as_table([row])).items()},
         unit=unit,
         decisions=tuple(_decisions(evidence, key, row, unit)),
         made_by=_made_by(out),

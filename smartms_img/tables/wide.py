@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from math import isnan
 
 import pandas as pd
+import pyarrow as pa
 
-from smartms_img.catalogue import endpoint
-from smartms_img.io.atomic import write_text
+from smartms_img.catalogue import CATALOGUE, endpoint, planned_keys
+from smartms_img.config import StudyConfig
 from smartms_img.io.tsv import tsv_text
 from smartms_img.naming import UnitKind
+from smartms_img.tables.lines import TEXT, encoded, integers, lines, plain
 
 INDEX = ("STUDYID", "USUBJID", "AVISIT", "AVISITN", "ADY", "BASETYPE")
 BASELINE_SUFFIX = "_BASE"
@@ -17,43 +19,67 @@ _ROW = ["USUBJID", "AVISITN", "BASETYPE"]
 _NAME = "name"
 
 
-def wide_table(table: pd.DataFrame) -> pd.DataFrame:
+def wide_columns(config: StudyConfig) -> dict[str, str]:
+    """Return the columns of values, and the PARAMCD of each.
+
+    In the order of the catalogue, AVAL in a column named PARAMCD, LOC and LAT, joined by '_'.
+    Unless the endpoint is a change itself, a column with the suffix '_BASE' follows: the value at
+    the visit of BASETYPE.
+    """
+    values = {_name(key.paramcd, key.loc, key.lat): key for key in planned_keys(config)}
+    order = {code: place for place, code in enumerate(CATALOGUE)}
+    columns: dict[str, str] = {}
+    for name, key in sorted(values.items(), key=lambda item: order[item[1].paramcd]):
+        columns[name] = key.paramcd
+        if key.endpoint.kind is not UnitKind.PAIR:
+            columns[name + BASELINE_SUFFIX] = key.paramcd
+    return columns
+
+
+def wide_table(table: pd.DataFrame, config: StudyConfig) -> pd.DataFrame:
     """Return one row a subject, visit and BASETYPE, with a column a value.
 
     Parameters
     ----------
     table : DataFrame
-        The endpoint table.
+        Rows of the endpoint table, all of a subject.
+    config : StudyConfig
+        Study.
 
     Returns
     -------
     DataFrame
-        First :data:`INDEX`; then, in the order of the catalogue, AVAL in a column named PARAMCD,
-        LOC and LAT, joined by '_'. Unless the endpoint is a change itself, a column with the
-        suffix '_BASE' follows: the value at the visit of BASETYPE. Values whose ANL01FL is not Y
-        are missing, and a baseline is where the two visits must not be compared.
+        First :data:`INDEX`, then :func:`wide_columns`. Values whose ANL01FL is not Y are missing,
+        and a baseline is where the two visits must not be compared.
     """
     named = table.assign(**{_NAME: _names(table)})
     visits = table.drop_duplicates(_ROW)[list(INDEX)].reset_index(drop=True)
     analysed = named[named["ANL01FL"] == "Y"]
-    values = _spread(analysed, "AVAL", visits)
     # BASE is a value of any quality: it counts where the change from it does.
     compared = analysed[analysed["CHG"].notna() | (analysed["ABLFL"] == "Y")]
-    base = _spread(compared, "BASE", visits)
-    columns = {name: visits[name] for name in INDEX}
-    for name, paramcd in _values_of(named).items():
-        columns[name] = _column(values, name, len(visits))
-        if endpoint(paramcd).kind is not UnitKind.PAIR:
-            columns[name + BASELINE_SUFFIX] = _column(base, name, len(visits))
-    return pd.DataFrame(columns)
+    base = _spread(compared, "BASE", visits).add_suffix(BASELINE_SUFFIX)
+    found = pd.concat([_spread(analysed, "AVAL", visits), base], axis="columns")
+    values = found.reindex(columns=list(wide_columns(config))).astype("float64")
+    return pd.concat([visits, values.reset_index(drop=True)], axis="columns")
 
 
-def write_wide(folder: Path, table: pd.DataFrame) -> None:
-    """Write ``wide.tsv``, with the decimals of the catalogue; a missing value is an empty cell."""
-    wide = wide_table(table)
-    cells = {name: _text(wide[name], name) for name in wide.columns}
-    lines = zip(*cells.values(), strict=True)
-    write_text(folder / "wide.tsv", tsv_text([list(cells), *map(list, lines)]))
+def wide_header(config: StudyConfig) -> str:
+    """Return the first line of ``wide.tsv``."""
+    return tsv_text([[*INDEX, *wide_columns(config)]])
+
+
+def wide_lines(table: pd.DataFrame, config: StudyConfig) -> bytes:
+    """Return lines of ``wide.tsv``, with the decimals of the catalogue; missing is empty."""
+    wide = wide_table(table, config)
+    index = [
+        integers(wide[name]) if wide[name].dtype == "Int64" else plain(encoded(wide[name]))
+        for name in INDEX
+    ]
+    values = [
+        _decimals(wide[name], endpoint(code).precision)
+        for name, code in wide_columns(config).items()
+    ]
+    return lines([*index, *values], "\t")
 
 
 def _spread(named: pd.DataFrame, value: str, visits: pd.DataFrame) -> pd.DataFrame:
@@ -63,30 +89,16 @@ def _spread(named: pd.DataFrame, value: str, visits: pd.DataFrame) -> pd.DataFra
     return values.reindex(pd.MultiIndex.from_frame(visits[_ROW]))
 
 
+def _name(paramcd: str, loc: str, lat: str) -> str:
+    return "_".join(part for part in (paramcd, loc, lat) if part)
+
+
 def _names(table: pd.DataFrame) -> pd.Series:
     """Return the column that each row's value goes to."""
-    name = table["PARAMCD"]
-    for part in ("LOC", "LAT"):
-        name = name + ("_" + table[part]).where(table[part] != "", "")
-    return name
+    keys = zip(*(table[name].tolist() for name in ("PARAMCD", "LOC", "LAT")), strict=True)
+    return pd.Series([_name(*key) for key in keys], index=table.index, dtype="str")
 
 
-def _values_of(named: pd.DataFrame) -> dict[str, str]:
-    """Return PARAMCD by column name, endpoints as in the table and their places together."""
-    once = named.drop_duplicates(_NAME)
-    order = {code: place for place, code in enumerate(once["PARAMCD"].unique())}
-    pairs = zip(once[_NAME], once["PARAMCD"], strict=True)
-    return dict(sorted(pairs, key=lambda pair: order[pair[1]]))
-
-
-def _column(values: pd.DataFrame, name: str, length: int) -> pd.Series:
-    if name not in values:
-        return pd.Series([None] * length, dtype="float64")
-    return values[name].reset_index(drop=True)
-
-
-def _text(column: pd.Series, name: str) -> list[str]:
-    if column.dtype != "float64":
-        return ["" if pd.isna(value) else str(value) for value in column]
-    decimals = endpoint(name.partition("_")[0]).precision
-    return ["" if pd.isna(value) else f"{value:.{decimals}f}" for value in column]
+def _decimals(column: pd.Series, decimals: int) -> pa.Array:
+    form = f".{decimals}f"
+    return pa.array(["" if isnan(v) else format(v, form) for v in column.tolist()], TEXT)

@@ -9,17 +9,19 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pyreadstat
 import pytest
+from dask.delayed import delayed
 from lxml import etree
 from odmlib.dataset_json_1_1 import DatasetJSON
 from odmlib.schema_manager import get_schema_path
 from write_all import write_all
 
 from smartms_img.catalogue import CATALOGUE
+from smartms_img.config import StudyConfig
 from smartms_img.tables.assemble import assemble
-from smartms_img.tables.cdisc import write_exports
 from smartms_img.tables.cdisc.dataset import Variable
 from smartms_img.tables.cdisc.sdtm import test_name as name_of_test
 from smartms_img.tables.evidence import SubjectEvidence
+from smartms_img.tables.parts import write_endpoint_files
 
 NAMES = ("adimg", "adoct", "nv", "oe")
 KEYS = ["USUBJID", "AVISIT", "PARAMCD", "LOC", "LAT", "BASETYPE"]
@@ -39,6 +41,10 @@ def define(folder) -> etree._ElementTree:
 
 def read(folder: Path, name: str) -> pd.DataFrame:
     return pyreadstat.read_xport(str(folder / f"{name}.xpt"))[0]
+
+
+def write(folder: Path, table: pd.DataFrame, config: StudyConfig) -> None:
+    write_endpoint_files(folder, [delayed(table)], config)
 
 
 def parquet(folder: Path) -> pd.DataFrame:
@@ -213,7 +219,7 @@ def test_long_texts_go_on_in_another_variable(config, tmp_path):
     text = "".join(chr(ord("a") + number % 26) for number in range(450))
     table.loc[0, "QCREAS"] = text
     table.loc[1, "QCREAS"] = "5 µm"
-    write_exports(tmp_path, table, config)
+    write(tmp_path, table, config)
     rows = read(tmp_path, "adimg")
     assert rows.loc[0, ["QCREAS", "QCREAS1", "QCREAS2"]].map(len).tolist() == [200, 200, 50]
     assert "".join(rows.loc[0, ["QCREAS", "QCREAS1", "QCREAS2"]]) == text
@@ -221,7 +227,7 @@ def test_long_texts_go_on_in_another_variable(config, tmp_path):
 
 
 def test_no_subject_gives_empty_datasets(config, tmp_path):
-    write_exports(tmp_path, assemble([], config), config)
+    write(tmp_path, assemble([], config), config)
     assert {name: len(read(tmp_path, name)) for name in NAMES} == dict.fromkeys(NAMES, 0)
 
 
@@ -242,7 +248,7 @@ def test_no_blank_is_lost_where_a_text_is_split(config, tmp_path, text):
     text = text.strip()
     table = assemble([SubjectEvidence("01", {})], config)
     table.loc[0, "QCREAS"] = text
-    write_exports(tmp_path, table, config)
+    write(tmp_path, table, config)
     rows = read(tmp_path, "adimg")
     parts = [name for name in rows.columns if name.startswith("QCREAS")]
     escaped = text.encode("ascii", "backslashreplace").decode()
@@ -253,7 +259,7 @@ def test_no_blank_is_lost_where_a_text_is_split(config, tmp_path, text):
 def test_a_very_long_text_is_held(config, tmp_path):
     table = assemble([SubjectEvidence("01", {})], config)
     table.loc[0, "QCREAS"] = "x" * 2500
-    write_exports(tmp_path, table, config)
+    write(tmp_path, table, config)
     rows = read(tmp_path, "nv")
     parts = [name for name in rows.columns if name.startswith("NVREAS")]
     assert len(parts) == 13
@@ -269,7 +275,7 @@ def test_places_are_said_in_words(folder):
 
 
 def test_define_of_no_subject_is_valid(config, tmp_path):
-    write_exports(tmp_path, assemble([], config), config)
+    write(tmp_path, assemble([], config), config)
     define = etree.parse(tmp_path / "define.xml")
     etree.XMLSchema(etree.parse(get_schema_path("define", "2.1"))).assertValid(define)
     assert not define.findall(".//odm:CodeList", NS)

@@ -24,15 +24,15 @@ def test_qc_table_has_a_row_a_metric(out, config):
 
 
 def test_parquet_agrees_with_the_text_table(out, config, table):
-    parquet = pq.read_table(out / "tables/endpoints.parquet").to_pandas()
+    parquet = pq.read_table(write_all(out, config) / "endpoints.parquet").to_pandas()
     assert list(parquet.columns) == list(table.columns)
     text = pd.to_numeric(table.AVAL.replace("", None)).astype(float)
     pd.testing.assert_series_equal(parquet.AVAL, text, check_names=False)
     assert (parquet.QCREAS == table.QCREAS).all()
 
 
-def test_dictionary_describes_every_column_and_code(out, table):
-    content = json.loads((out / "tables/endpoints.json").read_text())
+def test_dictionary_describes_every_column_and_code(out, config, table):
+    content = json.loads((write_all(out, config) / "endpoints.json").read_text())
     assert list(content) == list(table.columns)
     assert set(content["PARAMCD"]["Levels"]) == set(table.PARAMCD)
     assert content["PARAMCD"]["Endpoints"]["BPV"]["CDISC"]["Test"]["Code"] == "C74720"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
 
 from smartms_img.catalogue import Category
-from smartms_img.tables.cdisc.dataset import Dataset, Origin, Variable, split_long_texts
+from smartms_img.tables.cdisc.dataset import Form, Origin, Rows, Variable, in_categories
 from smartms_img.tables.columns import COLUMNS, KEY
+from smartms_img.tables.lines import of_codes
 
 _NAMES = {"SRCSHA256": "SRCSHA", "CFGSHA256": "CFGSHA"}
 _LABELS = {
@@ -69,33 +73,6 @@ _FOR_STATISTICS = (
     Variable("APERIOD", "Period", "integer", "Assigned",
              "Empty: statistics fills it, the treatment is never read"),
 )  # fmt: skip
-_DATASETS = {
-    "ADIMG": ("MRI Analysis Dataset", (Category.MRI, Category.MRI_CHANGE)),
-    "ADOCT": ("OCT Analysis Dataset", (Category.OCT,)),
-}
-
-
-def adam_datasets(table: pd.DataFrame) -> list[Dataset]:
-    """Return ADIMG (MRI) and ADOCT (OCT) of an endpoint table."""
-    return [_dataset(table, name) for name in _DATASETS]
-
-
-def _dataset(table: pd.DataFrame, name: str) -> Dataset:
-    label, categories = _DATASETS[name]
-    rows = table[table["PARCAT1"].isin([category.value for category in categories])]
-    frame = rows.rename(columns=_NAMES).reset_index(drop=True)
-    frame["TRTSEQP"], frame["APERIOD"] = "", pd.array([None] * len(frame), dtype="Int64")
-    split, variables = split_long_texts(frame, (*_variables(), *_FOR_STATISTICS))
-    return Dataset(
-        name=name,
-        label=label,
-        structure="One row a subject, visit, PARAMCD, LOC, LAT and BASETYPE",
-        standard="ADaM",
-        dataset_class="BASIC DATA STRUCTURE",
-        keys=("STUDYID", *KEY),
-        variables=variables,
-        frame=split,
-    )
 
 
 def _variables() -> tuple[Variable, ...]:
@@ -116,3 +93,32 @@ def _variables() -> tuple[Variable, ...]:
 
 def _origin(name: str) -> Origin:
     return "Assigned" if name in _ASSIGNED else "Derived"
+
+
+def _select(table: pa.Table, categories: tuple[Category, ...]) -> Rows:
+    rows = in_categories(table, categories)
+    found = {_NAMES.get(name, name): rows[name] for name in table.column_names}
+    return found | {
+        "TRTSEQP": of_codes(np.zeros(len(rows["STUDYID"]), np.int32), [""]),
+        "APERIOD": pa.nulls(len(rows["STUDYID"]), pa.int64()),
+    }
+
+
+def _form(name: str, label: str, *categories: Category) -> Form:
+    return Form(
+        name=name,
+        label=label,
+        structure="One row a subject, visit, PARAMCD, LOC, LAT and BASETYPE",
+        standard="ADaM",
+        dataset_class="BASIC DATA STRUCTURE",
+        keys=("STUDYID", *KEY),
+        variables=(*_variables(), *_FOR_STATISTICS),
+        select=partial(_select, categories=categories),
+    )
+
+
+ADAM: tuple[Form, ...] = (
+    _form("ADIMG", "MRI Analysis Dataset", Category.MRI, Category.MRI_CHANGE),
+    _form("ADOCT", "OCT Analysis Dataset", Category.OCT),
+)
+"""The endpoint table: MRI and OCT."""

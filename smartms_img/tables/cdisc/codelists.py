@@ -101,8 +101,8 @@ def codelists(datasets: Iterable[Dataset]) -> list[Codelist]:
     for dataset in datasets:
         for variable in dataset.variables:
             if variable.codelist:
-                values = dataset.frame[variable.name].unique()
-                held.setdefault(variable.codelist, {}).update(dict.fromkeys(map(str, values)))
+                values = dataset.contents.held[variable.name]
+                held.setdefault(variable.codelist, {}).update(dict.fromkeys(values))
     lists = [_codelist(key, [value for value in held[key] if value]) for key in sorted(held)]
     return [one for one in lists if one.items]
 

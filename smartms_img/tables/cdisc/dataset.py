@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import zip_longest
 from typing import Literal
 
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from smartms_img.catalogue import Category
+from smartms_img.tables.cdisc.long_texts import continued_name, in_ascii, longest_parts
+from smartms_img.tables.lines import held, rewritten
 
 Kind = Literal["text", "integer", "float"]
 Origin = Literal["Assigned", "Derived"]
 Standard = Literal["ADaM", "SDTM"]
 
+Rows = Mapping[str, pa.Array]
+"""Rows of a dataset: a column a variable, texts with dictionaries."""
 NO_DATE = "1970-01-01T00:00:00"
 """What files say of their date: a true one would make equal tables unequal files."""
-LONGEST_TEXT = 200
-"""Bytes that a text of an XPT file can have."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +57,19 @@ class Variable:
         if len(self.name) > 8 or len(self.label) > 40:
             raise ValueError(f"{self.name} ({self.label}) is too long for CDISC")
 
+    def continued(self, position: int) -> Variable:
+        """Return the variable that holds the part of a long text at a position; 0 is itself."""
+        if position == 0:
+            return self
+        name = continued_name(self.name, position)
+        label = f"{self.label[:33]} ({position + 1})"
+        comment = f"Continues {self.name}, part {position + 1}"
+        return Variable(name, label, "text", self.origin, comment)
+
 
 @dataclass(frozen=True)
-class Dataset:
-    """One dataset: its description and its rows.
+class Form:
+    """What a dataset is, whatever its rows.
 
     Attributes
     ----------
@@ -64,8 +81,9 @@ class Dataset:
         Variables that together name one row.
     variables : tuple of Variable
         In order.
-    frame : DataFrame
-        A column a variable; text is empty where missing, numbers null.
+    select : callable
+        Makes the rows from rows of the endpoint table, both in Arrow: a column a variable, texts
+        with dictionaries; text is empty where missing, numbers null.
     """
 
     name: str
@@ -75,68 +93,103 @@ class Dataset:
     dataset_class: str
     keys: tuple[str, ...]
     variables: tuple[Variable, ...]
-    frame: pd.DataFrame = field(repr=False)
+    select: Callable[[pa.Table], Rows]
 
-    def length(self, variable: Variable) -> int:
-        """Return the length of a variable: bytes of the longest text, digits of a number."""
-        column = self.frame[variable.name]
-        if variable.kind == "text":
-            return max((len(text.encode()) for text in column.unique()), default=1) or 1
-        if variable.kind == "float":
-            return 16
-        return max((len(str(value)) for value in column.dropna().unique()), default=1)
+    def rows(self, table: pa.Table) -> Rows:
+        """Return the rows that rows of the endpoint table give, texts in ASCII."""
+        found = self.select(table)
+        return {
+            item.name: rewritten(found[item.name], in_ascii)
+            if item.kind == "text"
+            else found[item.name]
+            for item in self.variables
+        }
 
 
-def split_long_texts(
-    frame: pd.DataFrame, variables: tuple[Variable, ...]
-) -> tuple[pd.DataFrame, tuple[Variable, ...]]:
-    """Go on in further variables where texts are longer than XPT holds.
+def in_categories(table: pa.Table, categories: Sequence[Category]) -> Rows:
+    """Return the rows of the endpoint table that are of some categories, by column."""
+    named = table["PARCAT1"].combine_chunks()
+    wanted = pa.array([text in categories for text in named.dictionary.to_pylist()], pa.bool_())
+    rows = table.filter(pc.take(wanted, named.indices)).combine_chunks()
+    return {name: rows[name].combine_chunks() for name in table.column_names}
 
-    The text of ``NAME`` goes on in ``NAME1``, ``NAME2`` and so forth, which exist where a text of
-    the dataset needs them. Characters beyond ASCII, which XPT does not know, are written as
-    escapes.
+
+@dataclass(frozen=True)
+class Contents:
+    """What the descriptions of a dataset say of its rows.
+
+    Attributes
+    ----------
+    records : int
+        Number of rows.
+    lengths : dict of str to tuple of int
+        By variable: digits of the longest integer; of a text the longest of each of its parts.
+    held : dict of str to tuple of str
+        Values of the variables with a list of codes, in their order of appearance.
     """
-    columns: dict[str, pd.Series] = {}
-    described: list[Variable] = []
-    for variable in variables:
-        column = frame[variable.name]
-        if variable.kind != "text":
-            columns[variable.name] = column
-            described.append(variable)
-            continue
-        for position, part in enumerate(_parts(column)):
-            more = variable if position == 0 else _continued(variable, position)
-            columns[more.name] = part
-            described.append(more)
-    return pd.DataFrame(columns), tuple(described)
+
+    records: int
+    lengths: Mapping[str, tuple[int, ...]]
+    held: Mapping[str, tuple[str, ...]]
+
+    def joined(self, other: Contents) -> Contents:
+        """Return what both together hold."""
+        lengths = {
+            name: tuple(map(max, zip_longest(own, other.lengths[name], fillvalue=0)))
+            for name, own in self.lengths.items()
+        }
+        held = {
+            name: tuple(dict.fromkeys((*own, *other.held[name])))
+            for name, own in self.held.items()
+        }
+        return Contents(self.records + other.records, lengths, held)
 
 
-def _parts(column: pd.Series) -> list[pd.Series]:
-    parts = {text: _split(text) for text in column.unique()}
-    most = max(map(len, parts.values()), default=1)
-    padded = {text: of_it + [""] * (most - len(of_it)) for text, of_it in parts.items()}
-    return [
-        column.map({text: of_it[place] for text, of_it in padded.items()}).astype("str")
-        for place in range(most)
-    ]
+def contents(rows: Rows, form: Form) -> Contents:
+    """Return what rows of :meth:`Form.rows` hold."""
+    lengths: dict[str, tuple[int, ...]] = {}
+    for item in form.variables:
+        column = rows[item.name]
+        if item.kind == "text":
+            lengths[item.name] = longest_parts(held(column))
+        elif item.kind == "integer":
+            digits = [len(str(value)) for value in pc.unique(column.drop_null()).to_pylist()]
+            lengths[item.name] = (max(digits, default=1),)
+    coded = {item.name: tuple(held(rows[item.name])) for item in form.variables if item.codelist}
+    return Contents(len(rows["STUDYID"]), lengths, coded)
 
 
-def _split(text: str) -> list[str]:
-    """Return a text in ASCII, in parts; none but the last ends with a blank, which XPT drops."""
-    rest = text.encode("ascii", "backslashreplace").decode()
-    parts = []
-    while len(rest) > LONGEST_TEXT:
-        kept = rest[:LONGEST_TEXT].rstrip(" ")
-        # A run of blanks that is longer than a part cannot be kept.
-        size = len(kept) or LONGEST_TEXT
-        parts.append(rest[:size])
-        rest = rest[size:]
-    return [*parts, rest]
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset: its form, and what its rows hold."""
 
+    form: Form
+    contents: Contents
 
-def _continued(variable: Variable, position: int) -> Variable:
-    number = str(position)
-    name = variable.name[: 8 - len(number)] + number
-    label = f"{variable.label[:33]} ({position + 1})"
-    comment = f"Continues {variable.name}, part {position + 1}"
-    return Variable(name, label, "text", variable.origin, comment)
+    @property
+    def name(self) -> str:
+        """Name."""
+        return self.form.name
+
+    @cached_property
+    def variables(self) -> tuple[Variable, ...]:
+        """Variables in order, also those in which long texts go on."""
+        return tuple(
+            variable.continued(position)
+            for variable in self.form.variables
+            for position in range(self.parts(variable))
+        )
+
+    def parts(self, variable: Variable) -> int:
+        """Return in how many variables the texts of one are."""
+        return len(self.contents.lengths[variable.name]) if variable.kind == "text" else 1
+
+    @cached_property
+    def lengths(self) -> dict[str, int]:
+        """Length by variable: bytes of the longest text, digits of a number."""
+        found = {}
+        for variable in self.form.variables:
+            known = (16,) if variable.kind == "float" else self.contents.lengths[variable.name]
+            for position, length in enumerate(known):
+                found[variable.continued(position).name] = length or 1
+        return found

@@ -3,52 +3,38 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-import pandas as pd
+import pyarrow as pa
 
 from smartms_img import __version__
-from smartms_img.io.atomic import atomic_path
-from smartms_img.tables.cdisc.dataset import NO_DATE, Dataset, Variable
+from smartms_img.tables.cdisc.dataset import NO_DATE, Dataset, Rows, Variable
 from smartms_img.tables.cdisc.define import DEFINE_FILE
 from smartms_img.tables.cdisc.oid import group_oid, item_oid, study_oid, version_oid
+from smartms_img.tables.lines import TEXT, integers, lines, plain, rewritten
 
+ROW_SEPARATOR = ",\n"
+JSON_END = "\n ]\n}\n"
 _TYPES = {"text": "string", "integer": "integer", "float": "double"}
 
 
-def write_dataset_json(folder: Path, dataset: Dataset, study: str) -> None:
-    """Write ``<name>.json`` and ``<name>.ndjson``; what is missing is null.
+def json_head(dataset: Dataset, study: str) -> str:
+    """Return what a document says before its rows.
 
-    Parameters
-    ----------
-    folder : Path
-        Where to write.
-    dataset : Dataset
-        Dataset.
-    study : str
-        STUDYID.
+    The rows follow, separated by :data:`ROW_SEPARATOR`, then :data:`JSON_END`.
     """
-    about, rows = _about(dataset, study), _rows(dataset)
-    name = dataset.name.lower()
-    with _text_file(folder / f"{name}.json") as file:
-        head = json.dumps(about, ensure_ascii=False, indent=1).removesuffix("\n}")
-        file.write(head + ',\n "rows": [\n')
-        file.write(",\n".join(rows))
-        file.write("\n ]\n}\n")
-    with _text_file(folder / f"{name}.ndjson") as file:
-        file.writelines(line + "\n" for line in (_line(about), *rows))
+    head = json.dumps(_about(dataset, study), ensure_ascii=False, indent=1).removesuffix("\n}")
+    return head + ',\n "rows": [\n'
 
 
-@contextmanager
-def _text_file(path: Path) -> Iterator[TextIO]:
-    with (
-        atomic_path(path) as temporary,
-        temporary.open("w", encoding="utf-8", newline="\n") as file,
-    ):
-        yield file
+def ndjson_head(dataset: Dataset, study: str) -> str:
+    """Return the first line of NDJSON; a line a row follows."""
+    return _text(_about(dataset, study)) + "\n"
+
+
+def json_rows(rows: Rows, dataset: Dataset) -> bytes:
+    """Return rows as JSON, a line each; what is missing is null."""
+    return lines([_encoded(rows[item.name], item) for item in dataset.variables], ",", "[", "]\n")
 
 
 def _about(dataset: Dataset, study: str) -> dict[str, Any]:
@@ -62,9 +48,9 @@ def _about(dataset: Dataset, study: str) -> dict[str, Any]:
         "metaDataVersionOID": version_oid(study),
         "metaDataRef": DEFINE_FILE,
         "itemGroupOID": group_oid(dataset),
-        "records": len(dataset.frame),
+        "records": dataset.contents.records,
         "name": dataset.name,
-        "label": dataset.label,
+        "label": dataset.form.label,
         "columns": [_column(dataset, variable) for variable in dataset.variables],
     }
 
@@ -77,25 +63,20 @@ def _column(dataset: Dataset, variable: Variable) -> dict[str, Any]:
         "dataType": _TYPES[variable.kind],
     }
     if variable.kind == "text":
-        content["length"] = dataset.length(variable)
-    if variable.name in dataset.keys:
-        content["keySequence"] = dataset.keys.index(variable.name) + 1
+        content["length"] = dataset.lengths[variable.name]
+    if variable.name in dataset.form.keys:
+        content["keySequence"] = dataset.form.keys.index(variable.name) + 1
     return content
 
 
-def _rows(dataset: Dataset) -> list[str]:
-    """Return the rows as JSON; each distinct text is encoded once."""
-    columns = [_encoded(dataset.frame[item.name], item) for item in dataset.variables]
-    return [f"[{','.join(cells)}]" for cells in zip(*columns, strict=True)]
-
-
-def _encoded(column: pd.Series, variable: Variable) -> list[str]:
+def _encoded(column: pa.Array, variable: Variable) -> pa.Array:
     if variable.kind == "text":
-        known = {text: _line(text) for text in column.unique()}
-        return [known[text] for text in column.tolist()]
-    write = str if variable.kind == "integer" else repr
-    return ["null" if pd.isna(value) else write(value) for value in column.tolist()]
+        return plain(rewritten(column, _text))
+    if variable.kind == "integer":
+        return integers(column, missing="null")
+    values = column.to_pylist()
+    return pa.array(["null" if value is None else repr(value) for value in values], TEXT)
 
 
-def _line(content: object) -> str:
+def _text(content: object) -> str:
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))

@@ -135,26 +135,26 @@ def _add_group(version: etree._Element, dataset: Dataset) -> None:
             "Repeating": "Yes",
             "IsReferenceData": "No",
             "SASDatasetName": dataset.name,
-            "Purpose": _PURPOSE[dataset.standard],
-            of_define("Structure"): dataset.structure,
-            of_define("StandardOID"): f"STD.{dataset.standard}",
+            "Purpose": _PURPOSE[dataset.form.standard],
+            of_define("Structure"): dataset.form.structure,
+            of_define("StandardOID"): f"STD.{dataset.form.standard}",
             of_define("ArchiveLocationID"): leaf,
         }
     )
-    if dataset.standard == "SDTM":
+    if dataset.form.standard == "SDTM":
         group.set("Domain", dataset.name)
-    if dataset.frame.empty:
+    if not dataset.contents.records:
         group.set(of_define("HasNoData"), "Yes")
-    describe(group, dataset.label)
+    describe(group, dataset.form.label)
     for number, variable in enumerate(dataset.variables, start=1):
         one = add(group, "ItemRef", ItemOID=item_oid(dataset, variable))
         one.set("OrderNumber", str(number))
         one.set("Mandatory", "Yes" if variable.mandatory else "No")
-        if variable.name in dataset.keys:
-            one.set("KeySequence", str(dataset.keys.index(variable.name) + 1))
+        if variable.name in dataset.form.keys:
+            one.set("KeySequence", str(dataset.form.keys.index(variable.name) + 1))
         if variable.origin == "Derived":
             one.set("MethodOID", _method_oid(dataset, variable))
-    add(group, of_define("Class"), Name=dataset.dataset_class)
+    add(group, of_define("Class"), Name=dataset.form.dataset_class)
     place = add(group, of_define("leaf"), ID=leaf)
     place.set(f"{{{XLINK}}}href", f"{dataset.name.lower()}.xpt")
     add(place, of_define("title")).text = f"{dataset.name.lower()}.xpt"
@@ -165,7 +165,7 @@ def _add_item(
 ) -> None:
     item = add(version, "ItemDef", OID=item_oid(dataset, variable), Name=variable.name)
     item.set("DataType", variable.kind)
-    item.set("Length", str(dataset.length(variable)))
+    item.set("Length", str(dataset.lengths[variable.name]))
     if variable.kind == "float":
         item.set("SignificantDigits", str(_MOST_DECIMALS))
     item.set("SASFieldName", variable.name)

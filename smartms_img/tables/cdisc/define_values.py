@@ -13,14 +13,14 @@ BY_VALUE = "AVAL"
 
 def by_value(dataset: Dataset) -> Variable | None:
     """Return the variable of a dataset that each PARAMCD gives a meaning of its own, if any."""
-    if dataset.frame.empty:
+    if not dataset.contents.records:
         return None
     return next((item for item in dataset.variables if item.name == BY_VALUE), None)
 
 
 def paramcds(dataset: Dataset) -> list[str]:
     """Return the PARAMCD of a dataset, in its order."""
-    return list(dataset.frame["PARAMCD"].unique())
+    return list(dataset.contents.held["PARAMCD"])
 
 
 def add_value_list(version: etree._Element, dataset: Dataset) -> None:

@@ -74,10 +74,7 @@ def write_guide(folder: Path, datasets: Sequence[Dataset], config: StudyConfig) 
         Study and method.
     """
     planned = dict.fromkeys(
-        code
-        for dataset in datasets
-        if "PARAMCD" in dataset.frame
-        for code in dataset.frame["PARAMCD"].unique()
+        code for dataset in datasets for code in dataset.contents.held.get("PARAMCD", ())
     )
     text = _TEXT.format(
         study=config.study_id,
@@ -94,9 +91,8 @@ def write_guide(folder: Path, datasets: Sequence[Dataset], config: StudyConfig) 
 
 def _dataset_line(dataset: Dataset) -> str:
     name = f"`{dataset.name.lower()}.xpt`"
-    keys = " ".join(dataset.keys)
-    count = len(dataset.frame)
-    return f"| {name} | {dataset.label} | {dataset.structure} | {count} | {keys} |"
+    form, count = dataset.form, dataset.contents.records
+    return f"| {name} | {form.label} | {form.structure} | {count} | {' '.join(form.keys)} |"
 
 
 def _endpoint_line(paramcd: str) -> str:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
-from smartms_img.catalogue import CATALOGUE, Category, Endpoint, endpoint, place_name
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from smartms_img.catalogue import Category, Endpoint, endpoint, place_name
 from smartms_img.naming import UnitKind
-from smartms_img.tables.cdisc.dataset import Dataset, Variable, split_long_texts
+from smartms_img.tables.cdisc.dataset import Form, Rows, Variable, in_categories
+from smartms_img.tables.lines import TEXT, blank_where, of_codes
 
 LATERALITY = {"OD": "RIGHT", "OS": "LEFT", "BOTH": "BILATERAL", "": ""}
 """LAT of the endpoint table in the words of CDISC."""
 NOT_DONE = "NOT DONE"
-_DATASETS = {
-    "NV": ("Nervous System Findings", (Category.MRI, Category.MRI_CHANGE)),
-    "OE": ("Ophthalmic Examinations", (Category.OCT,)),
-}
 # --TEST of tests that several endpoints share, and of names beyond 40 characters.
 _SHARED = {"VOLUME": "Volume", "THICKMN": "Mean Thickness", "THICKMIN": "Minimum Thickness"}
 _SHORT = {
@@ -24,15 +29,6 @@ _SHORT = {
     "GCIPLV": "GCIPL volume",
     "IEDRNFL": "Inter-eye difference of global RNFL",
 }
-
-
-def sdtm_datasets(table: pd.DataFrame) -> list[Dataset]:
-    """Return NV (MRI) and OE (OCT) of an endpoint table.
-
-    A measurement is one row, whatever it is compared with: rows of extra baselines repeat it and
-    are left out.
-    """
-    return [_dataset(table, domain) for domain in _DATASETS]
 
 
 def test_name(item: Endpoint) -> str:
@@ -45,94 +41,113 @@ def test_name(item: Endpoint) -> str:
     return shared or _SHORT.get(item.paramcd, item.name)
 
 
-def _dataset(table: pd.DataFrame, domain: str) -> Dataset:
-    label, categories = _DATASETS[domain]
-    in_domain = table["PARCAT1"].isin([category.value for category in categories])
-    rows = table[in_domain & ~_is_repeated(table)].reset_index(drop=True)
-    frame, variables = split_long_texts(_frame(rows, domain), _variables(domain))
-    return Dataset(
-        name=domain,
-        label=label,
-        structure="One row a subject, visit and measurement",
-        standard="SDTM",
-        dataset_class="FINDINGS",
-        keys=("STUDYID", "USUBJID", f"{domain}SPID", "VISITNUM"),
-        variables=variables,
-        frame=frame,
-    )
+def _select(table: pa.Table, domain: str, categories: tuple[Category, ...]) -> Rows:
+    rows = _once(in_categories(table, categories))
+    keys, codes = _measurements(rows)
+    missing = rows["AVAL"].is_null().to_numpy(zero_copy_only=False)
 
+    def said(text: Callable[[_Measurement], str]) -> pa.DictionaryArray:
+        return of_codes(codes, [text(key) for key in keys])
 
-def _is_pair(table: pd.DataFrame) -> pd.Series:
-    pairs = [code for code, item in CATALOGUE.items() if item.kind is UnitKind.PAIR]
-    return table["PARAMCD"].isin(pairs)
-
-
-def _is_repeated(table: pd.DataFrame) -> pd.Series:
-    measurement = ["USUBJID", "AVISIT", "PARAMCD", "LOC", "LAT"]
-    return table.duplicated(measurement) & ~_is_pair(table)
-
-
-def _frame(rows: pd.DataFrame, domain: str) -> pd.DataFrame:
-    catalogue = {code: endpoint(code) for code in rows["PARAMCD"].unique()}
-    cdisc = {code: item.cdisc for code, item in catalogue.items()}
-    missing = rows["AVAL"].isna()
-    result = _results(rows)
-    unit = rows["PARAMCD"].map({code: item.unit.text for code, item in cdisc.items()})
+    result = _results(rows["AVAL"], [key.endpoint.precision for key in keys], codes)
+    unit = blank_where(said(lambda key: key.endpoint.cdisc.unit.text), missing)
     columns = {
         "STUDYID": rows["STUDYID"],
-        "DOMAIN": pd.Series(domain, index=rows.index, dtype="str"),
+        "DOMAIN": said(lambda _: domain),
         "USUBJID": rows["USUBJID"],
-        "SEQ": (rows.groupby("USUBJID").cumcount() + 1).astype("Int64"),
-        "SPID": _identifier(rows),
-        "TESTCD": rows["PARAMCD"].map({code: item.test.text for code, item in cdisc.items()}),
-        "TEST": rows["PARAMCD"].map({code: test_name(item) for code, item in catalogue.items()}),
-        "TSTDTL": _details(rows, catalogue),
+        "SEQ": _running_number(rows["USUBJID"]),
+        "SPID": said(lambda key: key.identifier),
+        "TESTCD": said(lambda key: key.endpoint.cdisc.test.text),
+        "TEST": said(lambda key: test_name(key.endpoint)),
+        "TSTDTL": said(lambda key: key.details),
         "CAT": rows["PARCAT1"],
         "ORRES": result,
-        "ORRESU": unit.where(~missing, ""),
+        "ORRESU": unit,
         "STRESC": result,
         "STRESN": rows["AVAL"],
-        "STRESU": unit.where(~missing, ""),
-        "STAT": pd.Series(NOT_DONE, index=rows.index, dtype="str").where(missing, ""),
-        "REASND": rows["QCREAS"].where(missing, ""),
-        "LOC": rows["PARAMCD"].map({code: item.location.text for code, item in cdisc.items()}),
-        "LAT": rows["LAT"].map(LATERALITY),
-        "METHOD": rows["PARAMCD"].map({code: item.method.text for code, item in cdisc.items()}),
+        "STRESU": unit,
+        "STAT": blank_where(said(lambda _: NOT_DONE), ~missing),
+        "REASND": blank_where(rows["QCREAS"], ~missing),
+        "LOC": said(lambda key: key.endpoint.cdisc.location.text),
+        "LAT": said(lambda key: LATERALITY[key.lat]),
+        "METHOD": said(lambda key: key.endpoint.cdisc.method.text),
         "BLFL": rows["ABLFL"],
         "ACPTFL": rows["ANL01FL"],
         "VISITNUM": rows["AVISITN"],
         "VISIT": rows["AVISIT"],
         "DY": rows["ADY"],
     }
-    return pd.DataFrame({_named(domain, name): column for name, column in columns.items()})
+    return {_named(domain, name): column for name, column in columns.items()}
 
 
-def _results(rows: pd.DataFrame) -> pd.Series:
+@dataclass(frozen=True)
+class _Measurement:
+    """What rows of the same planned value at different visits of subjects share."""
+
+    paramcd: str
+    loc: str
+    lat: str
+    basetype: str
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return endpoint(self.paramcd)
+
+    @property
+    def identifier(self) -> str:
+        """PARAMCD, LOC and LAT joined by '.', and for a pair the visit it starts from."""
+        start = f"FROM {self.basetype}" if self.endpoint.kind is UnitKind.PAIR else ""
+        return ".".join(part for part in (self.paramcd, self.loc, self.lat, start) if part)
+
+    @property
+    def details(self) -> str:
+        """Name of the endpoint and of the place where it was measured."""
+        place = place_name(self.endpoint, self.loc)
+        return self.endpoint.name + (f", {place}" if place else "")
+
+
+def _measurements(rows: Rows) -> tuple[list[_Measurement], NDArray[np.integer]]:
+    """Return the distinct measurements of rows, and the number of each row's."""
+    columns = [rows[name] for name in ("PARAMCD", "LOC", "LAT", "BASETYPE")]
+    _, first, codes = np.unique(_joint(columns), return_index=True, return_inverse=True)
+    texts = [pc.take(column.dictionary, column.indices.take(first)) for column in columns]
+    found = zip(*(text.to_pylist() for text in texts), strict=True)
+    return [_Measurement(*key) for key in found], codes
+
+
+def _joint(columns: Sequence[pa.DictionaryArray]) -> NDArray[np.int64]:
+    """Return one number a row that is equal where the texts of all columns are."""
+    joint = np.zeros(len(columns[0]), np.int64)
+    for column in columns:
+        joint = joint * max(len(column.dictionary), 1) + column.indices.to_numpy()
+    return joint
+
+
+def _once(rows: Rows) -> Rows:
+    """Return rows without those that repeat a measurement for an extra baseline."""
+    names = ("USUBJID", "AVISIT", "PARAMCD", "LOC", "LAT")
+    _, first = np.unique(_joint([rows[name] for name in names]), return_index=True)
+    paramcd = rows["PARAMCD"]
+    pairs = [endpoint(code).kind is UnitKind.PAIR for code in paramcd.dictionary.to_pylist()]
+    kept = np.array(pairs, dtype=bool)[paramcd.indices.to_numpy()]
+    kept[first] = True
+    return {name: column.filter(pa.array(kept)) for name, column in rows.items()}
+
+
+def _running_number(subjects: pa.DictionaryArray) -> pa.Array:
+    """Return the number of each row among those of its subject, from 1."""
+    numbers = pd.Series(subjects.indices.to_numpy()).groupby(subjects.indices.to_numpy())
+    return pa.array(numbers.cumcount().to_numpy() + 1, pa.int64())
+
+
+def _results(
+    values: pa.Array, decimals: list[int], codes: NDArray[np.integer]
+) -> pa.DictionaryArray:
     """Return AVAL as text with the decimals of the catalogue; empty where missing."""
-    decimals = rows["PARAMCD"].map({code: item.precision for code, item in CATALOGUE.items()})
-    pairs = zip(rows["AVAL"], decimals, strict=True)
-    texts = ["" if pd.isna(value) else f"{value:.{places}f}" for value, places in pairs]
-    return pd.Series(texts, index=rows.index, dtype="str")
-
-
-def _details(rows: pd.DataFrame, catalogue: dict[str, Endpoint]) -> pd.Series:
-    """Return the name of the endpoint and of the place where it was measured."""
-    pairs = rows[["PARAMCD", "LOC"]].drop_duplicates().itertuples(index=False)
-    texts = {}
-    for code, loc in pairs:
-        place = place_name(catalogue[code], loc)
-        texts[code, loc] = catalogue[code].name + (f", {place}" if place else "")
-    keys = zip(rows["PARAMCD"], rows["LOC"], strict=True)
-    return pd.Series([texts[key] for key in keys], index=rows.index, dtype="str")
-
-
-def _identifier(rows: pd.DataFrame) -> pd.Series:
-    """Return PARAMCD, LOC and LAT joined by '.', and for a pair the visit it starts from."""
-    name = rows["PARAMCD"]
-    for part in ("LOC", "LAT"):
-        name = name + ("." + rows[part]).where(rows[part] != "", "")
-    start = (".FROM " + rows["BASETYPE"]).where(_is_pair(rows), "")
-    return name + start
+    forms = [f".{places}f" for places in decimals]
+    pairs = zip(values.to_pylist(), codes.tolist(), strict=True)
+    texts = ["" if value is None else format(value, forms[code]) for value, code in pairs]
+    return pc.dictionary_encode(pa.array(texts, TEXT))
 
 
 def _named(domain: str, name: str) -> str:
@@ -191,3 +206,23 @@ def _variables(domain: str) -> tuple[Variable, ...]:
         one("DY", "Study Day", "integer", "Derived",
             "Day relative to the baseline visit, which is day 1; there is no day 0"),
     )  # fmt: skip
+
+
+def _form(domain: str, label: str, *categories: Category) -> Form:
+    return Form(
+        name=domain,
+        label=label,
+        structure="One row a subject, visit and measurement",
+        standard="SDTM",
+        dataset_class="FINDINGS",
+        keys=("STUDYID", "USUBJID", f"{domain}SPID", "VISITNUM"),
+        variables=_variables(domain),
+        select=partial(_select, domain=domain, categories=categories),
+    )
+
+
+SDTM: tuple[Form, ...] = (
+    _form("NV", "Nervous System Findings", Category.MRI, Category.MRI_CHANGE),
+    _form("OE", "Ophthalmic Examinations", Category.OCT),
+)
+"""The endpoint table as findings. Rows of extra baselines repeat a measurement: left out."""

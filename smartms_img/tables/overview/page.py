@@ -22,7 +22,7 @@ from smartms_img.tables.overview.values import values_by_place
 OVERVIEW_FILE = "overview.html"
 
 # All that the page reads: whatever else a table may hold does not get there.
-_COLUMNS = [
+OVERVIEW_COLUMNS = [
     "USUBJID",
     "AVISIT",
     "AVISITN",
@@ -102,7 +102,7 @@ def overview(table: pd.DataFrame, config: StudyConfig) -> Overview:
     """
     names = {visit.label: visit.name for visit in config.visits}
     visits, baseline = tuple(names.values()), names[config.baseline]
-    own = table[_COLUMNS]
+    own = table[OVERVIEW_COLUMNS]
     usual = own[own["BASETYPE"] == baseline]
     timeline, places = place_in_time(usual, visits)
     values = values_by_place(usual.assign(X=places))
