@@ -20,6 +20,8 @@ from smartms_img.tables.cdisc.xpt import padding, xpt_head, xpt_rows
 from smartms_img.tables.export import arrow_table, write_parquet
 from smartms_img.tables.parts import write_endpoint_files
 
+# Numbers at the edges of what a transport file holds, and of its powers of 16.
+EDGES = (np.nan, 0.0, -0.1, 1 / 3, 16.0, 0.0625, 4.9e74, -1e76, 1e300, 5e-79, 1e-80, -1e-300)
 REASONS = ("short", "x" * 450, "5 µm", "ends with a blank " * 40, "")
 
 
@@ -89,7 +91,7 @@ def test_transport_file_in_parts_is_what_its_library_writes(tmp_path):
         np.random.default_rng(3).normal(0, 1, len(whole))
         * 10.0 ** np.arange(-20, 20).repeat(40)[: len(whole)]
     )
-    whole = whole.assign(AVAL=np.append([np.nan, 0.0, -0.1, 1 / 3, 16.0, 0.0625], values[6:]))
+    whole = whole.assign(AVAL=np.append(EDGES, values[len(EDGES) :]))
     rows = arrow_table(whole)
     dataset = datasets_of([contents_of(rows)])[0]
     frame = pa.table(dict(dataset.form.rows(rows))).to_pandas()

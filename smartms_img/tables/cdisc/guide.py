@@ -40,6 +40,8 @@ Written by smartms {version}; SHA-256 of the study configuration `{digest}`.
 * TRTSEQP and APERIOD are empty, for statistics to fill. The treatment is never read.
 * PARAMCD, LOC and LAT together say what was measured: each combination is an analysis parameter of
   its own. --SPID holds the three joined by '.', and --TSTDTL says them in words.
+* --DRVFL is Y where a value is computed from those of both eyes. There is no --LOBXFL: it
+  needs the treatment.
 * --DY and --BLFL go by the baseline visit of the configuration, as ADY and ABLFL do.
 * SRCSHA and CFGSHA are the SHA-256 of the scans and of the configuration. In `endpoints.tsv` they
   are called SRCSHA256 and CFGSHA256, which is longer than a SAS name.

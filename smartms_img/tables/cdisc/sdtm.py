@@ -72,6 +72,7 @@ def _select(table: pa.Table, domain: str, categories: tuple[Category, ...]) -> R
         "LAT": said(lambda key: LATERALITY[key.lat]),
         "METHOD": said(lambda key: key.endpoint.cdisc.method.text),
         "BLFL": rows["ABLFL"],
+        "DRVFL": said(lambda key: "Y" if key.is_derived else ""),
         "ACPTFL": rows["ANL01FL"],
         "VISITNUM": rows["AVISITN"],
         "VISIT": rows["AVISIT"],
@@ -92,6 +93,11 @@ class _Measurement:
     @property
     def endpoint(self) -> Endpoint:
         return endpoint(self.paramcd)
+
+    @property
+    def is_derived(self) -> bool:
+        """Whether it is computed from both eyes."""
+        return self.endpoint.measured_by(self.lat) is UnitKind.SUBJECT
 
     @property
     def identifier(self) -> str:
@@ -197,6 +203,8 @@ def _variables(domain: str) -> tuple[Variable, ...]:
         one("METHOD", "Method of Test", "text", "Assigned", "Imaging method", codelist="METHOD"),
         one("BLFL", "Baseline Flag", "text", "Derived", "ABLFL of the endpoint table",
             codelist="NY"),
+        one("DRVFL", "Derived Flag", "text", "Derived",
+            "Y where the value is computed from those of both eyes", codelist="NY"),
         one("ACPTFL", "Accepted Record Flag", "text", "Derived",
             "Y where quality control passed the value", codelist="NY"),
         one("VISITNUM", "Visit Number", "integer", "Assigned", "Number of the planned visit",

@@ -23,6 +23,7 @@ _DATE = b"01JAN70:00:00:00"
 _BLOCK = 80
 _NUMBER = 8
 _MISSING = np.uint64(0x2E << 56)
+_LARGEST = np.uint64(2**63 - 1)
 
 
 def xpt_head(dataset: Dataset) -> bytes:
@@ -78,7 +79,8 @@ def ibm_floats(values: NDArray[np.float64]) -> NDArray[np.uint64]:
     """Return the bits of numbers as IBM's mainframes hold them; NaN is SAS's missing value.
 
     A number is a fraction between 1/16 and 1, of 56 bits, times a power of 16. Its 53 bits of
-    IEEE fit, so that no digit is lost (SAS technical support, TS-140).
+    IEEE fit, so that no digit is lost (SAS technical support, TS-140). Beyond 16 to the power of
+    63 is the largest number, and below 16 to the power of -65 nothing.
 
     >>> [f"{bits:016x}" for bits in ibm_floats(np.array([1.0, -118.625, 0.0, np.nan]))]
     ['4110000000000000', 'c276a00000000000', '0000000000000000', '2e00000000000000']
@@ -91,7 +93,8 @@ def ibm_floats(values: NDArray[np.float64]) -> NDArray[np.uint64]:
     )
     sign = np.signbit(present).astype(np.uint64) << np.uint64(63)
     whole = bits | (sixteens + 64).astype(np.uint64) << np.uint64(56) | sign
-    return np.where(np.isnan(values), _MISSING, np.where(present == 0, np.uint64(0), whole))
+    conditions = [np.isnan(values), (present == 0) | (sixteens < -64), sixteens > 63]
+    return np.select(conditions, [_MISSING, np.uint64(0), _LARGEST | sign], whole)
 
 
 def padding(size: int) -> int:
