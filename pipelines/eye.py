@@ -69,8 +69,8 @@ def init_eye_wf(unit: Unit, context: UnitContext, *, name: str = "eye_wf") -> Wo
         ),
         name="measure_eye",
     )
-    shown = {key: before[key] for key in ("baseline", "reference")}
-    draw_eye = Node(DrawEye(**whom, **where, **shown, unit=unit.id), name="draw_eye")
+    drawn = DrawEye(**whom, **where, baseline=before["baseline"], unit=unit.id)
+    draw_eye = Node(drawn, name="draw_eye")
     workflow = Workflow(name=name)
     workflow.connect(
         [

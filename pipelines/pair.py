@@ -83,7 +83,7 @@ def init_pair_wf(unit: Unit, context: UnitContext) -> Workflow:
         StorePair(**common, sessions=sessions, seed=config.seed, sources=sources, rule=rule),
         name="store",
     )
-    draw = Node(PairSnapshots(**common, unit=unit.id, names=sessions), name="draw")
+    draw = Node(PairSnapshots(**common, unit=unit.id), name="draw")
     placed = [("both", "both"), ("grid", "grid")]
     workflow = Workflow(
         name=f"pair_{unit.subject}_{unit.reference}_{unit.session}", base_dir=context.work

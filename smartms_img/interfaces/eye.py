@@ -199,7 +199,6 @@ class _DrawEyeInputSpec(_FindLayersInputSpec):
     fovea_mm = traits.List(traits.Float(), mandatory=True)
     aligned = traits.Bool(mandatory=True)
     baseline = traits.Str(mandatory=True)
-    reference = traits.Str(mandatory=True)
     staging = traits.Str(mandatory=True)
     stem = traits.Str(mandatory=True)
     unit = traits.Str(mandatory=True, desc="unit id")
@@ -221,7 +220,6 @@ class DrawEye(SimpleInterface):
             load_arrays(thickness_file(Path(self.inputs.staging) / stem)),
             (fovea[0], fovea[1]) if fovea else None,
             load_arrays(thickness_file(before)) if before else {},
-            self.inputs.reference,
         )
         self._results["figures"] = draw_scan(
             _scan(self.inputs),

@@ -54,14 +54,11 @@ class MeasuredThickness:
         Centre of the measuring grid.
     baseline : dict of str to ndarray
         As ``own``; empty for none.
-    reference : str
-        Label of the baseline visit.
     """
 
     own: Arrays
     fovea_mm: tuple[float, float] | None
     baseline: Arrays
-    reference: str
 
 
 def draw_scan(
@@ -73,9 +70,11 @@ def draw_scan(
     stem: str,
     unit: str,
 ) -> list[str]:
-    """Draw a scan into the figures folder; return the pictures, relative to ``staging``."""
-    name = unit.split("_", 1)[1]
-    pictures = list(_pictures(scan, layers, thickness, name))
+    """Draw a scan into the figures folder; return the pictures, relative to ``staging``.
+
+    The pictures name neither subject nor visit: readers who rate them are blinded.
+    """
+    pictures = list(_pictures(scan, layers, thickness))
     written = []
     for order, picture in enumerate(pictures):
         base = f"{figure_stem(stem)}_{picture.what}"
@@ -87,23 +86,23 @@ def draw_scan(
 
 
 def _pictures(
-    scan: OctScan, layers: LayerBoundaries, thickness: MeasuredThickness, name: str
+    scan: OctScan, layers: LayerBoundaries, thickness: MeasuredThickness
 ) -> Iterator[_Picture]:
     if scan.pattern is ScanPattern.VOLUME:
-        yield from _macula_pictures(scan, layers, thickness, name)
+        yield from _macula_pictures(scan, layers, thickness)
     else:
-        yield from _ring_pictures(scan, layers, thickness, name)
+        yield from _ring_pictures(scan, layers, thickness)
     if scan.fundus is not None and scan.positions_mm is not None:
-        title = f"{name}: course of the scan on the fundus"
+        title = "Course of the scan on the fundus"
         lines = scan_course_mm(scan)
         figure = fundus_view(scan.fundus.image, scan.fundus.spacing_mm, lines, title=title)
         yield _Picture("fundus", figure, title, "Fundus picture with the scan drawn in green")
 
 
 def _ring_pictures(
-    scan: OctScan, layers: LayerBoundaries, thickness: MeasuredThickness, name: str
+    scan: OctScan, layers: LayerBoundaries, thickness: MeasuredThickness
 ) -> Iterator[_Picture]:
-    title = f"{name}: layers, temporal - superior - nasal - inferior - temporal"
+    title = "Layers, temporal - superior - nasal - inferior - temporal"
     strip = bscan_strip(scan.bscans[0], layers.rows, 0, title=title)
     yield _Picture("layers", strip, title, "Ring B-scan with nine boundaries")
     angles = thickness.own["angle_deg"][0]
@@ -114,20 +113,20 @@ def _ring_pictures(
             profiles[source] = angles, rnfl[0]
     if "RNFL_um" in thickness.baseline:
         before = thickness.baseline
-        profiles[f"smartms, {thickness.reference}"] = before["angle_deg"][0], before["RNFL_um"][0]
+        profiles["smartms, earlier visit"] = before["angle_deg"][0], before["RNFL_um"][0]
     values = measure_scan(
         scan, layers.rows, min_coverage=ANY_COVERAGE, rotation_deg=float(angles[0])
     )
     sectors = {loc: v.value for (_, loc), v in values.items() if v.value is not None}
-    title = f"{name}: RNFL thickness round the disc, mean {sectors.get('G', np.nan):.1f} um"
+    title = f"RNFL thickness round the disc, mean {sectors.get('G', np.nan):.1f} um"
     curve = tsnit_curve(profiles, sectors, title=title)
     yield _Picture("tsnit", curve, title, "RNFL thickness against the angle round the disc")
 
 
 def _macula_pictures(
-    scan: OctScan, layers: LayerBoundaries, thickness: MeasuredThickness, name: str
+    scan: OctScan, layers: LayerBoundaries, thickness: MeasuredThickness
 ) -> Iterator[_Picture]:
-    title = f"{name}: layers"
+    title = "Layers"
     montage = bscan_montage(scan.bscans, layers.rows, title=title)
     yield _Picture("layers", montage, title, "B-scans of the volume with nine boundaries")
     grid = _grid(thickness.own, scan)
@@ -141,7 +140,7 @@ def _macula_pictures(
         sectors = {
             loc: v.value for (code, loc), v in values.items() if code == paramcd and v.value
         }
-        title = f"{name}: {paramcd} thickness, ETDRS grid"
+        title = f"{paramcd} thickness, ETDRS grid"
         figure = thickness_map(grid.x_mm, grid.y_mm, found, fovea, sectors, title=title)
         alt = f"Map of {paramcd} thickness in OD orientation with sector means in um"
         yield _Picture(what, figure, title, alt)
@@ -150,7 +149,7 @@ def _macula_pictures(
             continue
         first = _grid(thickness.baseline, scan)
         change = thickness_change(first, before, grid, found)
-        title = f"{name}: change of {paramcd} thickness since {thickness.reference}"
+        title = f"Change of {paramcd} thickness since the earlier visit"
         figure = change_map(first.x_mm, first.y_mm, change, fovea, title=title)
         alt = f"Map of the change of {paramcd} thickness in OD orientation; loss is red"
         yield _Picture(f"{what}change", figure, title, alt)

@@ -115,12 +115,15 @@ class SessionSnapshots(_Snapshots):
         self._save(picture, "lesions", title, "FLAIR slices with outlines of lesions", 40)
 
 
+# Readers who rate the pictures are blinded: they name neither subject nor visit.
+_VISITS = ("earlier", "later")
+
+
 class _PairSnapshotsInputSpec(_SnapshotsInputSpec):
     halfway = traits.Str(mandatory=True, desc="both visits in the halfway space")
     log_jacobian = traits.Str(mandatory=True)
     change = traits.Str(desc="undefined, as the one below, where a visit has no FLAIR")
     lesions = traits.Str()
-    names = traits.List(traits.Str(), mandatory=True)
 
 
 class PairSnapshots(_Snapshots):
@@ -131,14 +134,13 @@ class PairSnapshots(_Snapshots):
     def _compute(self, folder: Path) -> None:  # noqa: ARG002 - writes to the staging folder
         both, jacobian = get_arrays(self.inputs.halfway), get(self.inputs.log_jacobian)
         brain, spacing = both["mask"] > 0, jacobian.spacing_mm
-        names = (self.inputs.names[0], self.inputs.names[1])
         title, path = "Both visits in the halfway space", self._path("flicker", "webp")
         flicker(
             both["t1w_base"],
             both["t1w_follow"],
             path,
             spacing_mm=spacing,
-            names=names,
+            names=_VISITS,
             title=title,
             brain=brain,
         )
@@ -155,18 +157,17 @@ class PairSnapshots(_Snapshots):
         )
         self._save(picture, "jacobian", title, "Map of local volume change on the T1w", 60)
         if isdefined(self.inputs.change):
-            self._change(both, brain, names, spacing)
+            self._change(both, brain, spacing)
 
     def _change(
         self,
         both: dict[str, np.ndarray],
         brain: np.ndarray,
-        names: tuple[str, str],
         spacing: tuple[float, float, float],
     ) -> None:
         flairs = both["flair_base"], both["flair_follow"]
         change = get(self.inputs.change).data
-        look: dict[str, Any] = {"spacing_mm": spacing, "names": names, "brain": brain}
+        look: dict[str, Any] = {"spacing_mm": spacing, "names": _VISITS, "brain": brain}
         title = "Lesion change on the FLAIR"
         lesions = get_mask(self.inputs.lesions).data
         picture = change_mosaic(*flairs, change, lesions, title=title, **look)
