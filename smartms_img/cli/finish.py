@@ -7,6 +7,7 @@ from pathlib import Path
 
 from smartms_img.config import StudyConfig
 from smartms_img.io.decisions import Decision
+from smartms_img.io.ratings import read_ratings
 from smartms_img.io.results import UnitResult, read_results
 from smartms_img.naming import QcStatus
 
@@ -16,10 +17,10 @@ def read_evidence(
 ) -> tuple[dict[str, UnitResult], tuple[Decision, ...]]:
     """Return what the tables of an output directory are made from: results and decisions."""
     # It takes time to import, which the start of every unit would pay for.
-    from smartms_img.qc.decisions import automatic  # noqa: PLC0415
+    from smartms_img.qc.review_decisions import decisions  # noqa: PLC0415
 
     results = read_results(out, config)
-    return results, automatic(results)
+    return results, decisions(results, read_ratings(out), config.qc.review.rules)
 
 
 def write_results(out: Path, config: StudyConfig) -> tuple[Decision, ...]:

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, model_validator
 from smartms_img.config.base import Frozen, in_order
 from smartms_img.config.mri import MriConfig, MriQcConfig
 from smartms_img.config.oct import OctConfig, OctQcConfig
+from smartms_img.config.review import ReviewConfig
 
 Day = Annotated[int, Field(ge=-36_525, le=36_525)]
 
@@ -43,10 +44,11 @@ class PairConfig(Frozen):
 
 
 class QcConfig(Frozen):
-    """All automatic checks."""
+    """Automatic checks, and what readers decide."""
 
     mri: MriQcConfig = MriQcConfig()
     oct: OctQcConfig = OctQcConfig()
+    review: ReviewConfig = ReviewConfig()
 
 
 class StudyConfig(Frozen):

@@ -1,0 +1,219 @@
+"""What readers rate: elements of a unit, their pictures, and the check-lists of reasons.
+
+The check-list of OCT is OSCAR-IB (Tewarie 2012, doi:10.1371/journal.pone.0034823).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
+from typing import Literal
+
+from smartms_img.catalogue import FLAIR, Endpoint
+from smartms_img.naming import UnitKind
+
+RUBRIC_VERSION = "1"
+VERDICTS = ("pass", "borderline", "fail")
+
+_SCAN = {
+    "motion": "motion of the head",
+    "noise": "noise",
+    "artefact": "other artefact of the scan",
+    "coverage": "brain cut off by the field of view",
+}
+_OSCAR_IB = {
+    "O": "obvious problem: wrong eye, wrong scan, blink, motion",
+    "S": "signal too weak",
+    "C": "not centred on the disc or the fovea",
+    "A": "boundaries do not follow the layers",
+    "R": "retinal disease other than of the optic nerve",
+    "I": "illumination uneven, or too dark",
+    "B": "beam off the centre of the pupil",
+}
+
+
+@dataclass(frozen=True)
+class Element:
+    """One thing that is rated.
+
+    Attributes
+    ----------
+    key : str
+        Its name in the ratings.
+    kind : UnitKind
+        Units that have it.
+    title, question : str
+        What readers see.
+    pictures : tuple of str
+        Last part of the names of its pictures.
+    derivatives : tuple of str
+        Patterns of the names of the files that the pictures show.
+    reasons : dict of str to str
+        The check-list: what is said in the ratings, and what readers see.
+    part : {'unit', 'volumes', 'lesions'}
+        Which endpoints of the unit a verdict decides: all, or those of one part.
+    """
+
+    key: str
+    kind: UnitKind
+    title: str
+    question: str
+    pictures: tuple[str, ...]
+    derivatives: tuple[str, ...]
+    reasons: Mapping[str, str]
+    part: Literal["unit", "volumes", "lesions"]
+
+    def covers(self, item: Endpoint) -> bool:
+        """Tell whether a verdict decides an endpoint of the unit."""
+        of_lesions = item.cdisc.method == FLAIR
+        return self.part == "unit" or (self.part == "lesions") == of_lesions
+
+
+ELEMENTS: Mapping[str, Element] = {
+    element.key: element
+    for element in (
+        Element(
+            "brain_mask",
+            UnitKind.SESSION,
+            "Brain mask",
+            "Does the outline follow the surface of the brain?",
+            ("mask",),
+            ("*_desc-preproc_T1w.nii.gz", "*_desc-brain_mask.nii.gz"),
+            _SCAN
+            | {
+                "skull": "holds skull, dura or eyes",
+                "missing": "leaves brain out",
+            },
+            "unit",
+        ),
+        Element(
+            "tissue",
+            UnitKind.SESSION,
+            "Tissue and regions",
+            "Do grey matter, white matter and regions lie where they are?",
+            ("tissue", "regions"),
+            ("*_dseg.nii.gz", "*_desc-regions_dseg.nii.gz"),
+            _SCAN
+            | {
+                "tissue": "grey and white matter taken for each other",
+                "regions": "a region in the wrong place",
+                "lesions": "lesions taken for grey matter",
+            },
+            "volumes",
+        ),
+        Element(
+            "lesions",
+            UnitKind.SESSION,
+            "Lesions",
+            "Is every lesion outlined, and nothing else?",
+            ("lesions",),
+            ("*_desc-preproc_FLAIR.nii.gz", "*_label-lesion_mask.nii.gz"),
+            _SCAN
+            | {
+                "missed": "lesions missed",
+                "false": "something else taken for a lesion",
+                "outline": "outlines too wide or too narrow",
+            },
+            "lesions",
+        ),
+        Element(
+            "registration",
+            UnitKind.PAIR,
+            "Registration",
+            "Does nothing move between both visits but what has changed?",
+            ("flicker",),
+            ("*_space-halfway_desc-*_T1w.nii.gz",),
+            _SCAN
+            | {
+                "shift": "the whole head moves",
+                "scale": "the whole head grows or shrinks",
+                "contrast": "the visits differ in contrast",
+            },
+            "unit",
+        ),
+        Element(
+            "volume_change",
+            UnitKind.PAIR,
+            "Volume change",
+            "Does the map show change of tissue, and no artefact?",
+            ("jacobian",),
+            ("*_desc-logjacobian_map.nii.gz",),
+            _SCAN
+            | {
+                "edge": "change along edges that did not move",
+                "gradient": "growth on one side and loss on the other",
+                "local": "change in one place that no tissue explains",
+            },
+            "volumes",
+        ),
+        Element(
+            "lesion_change",
+            UnitKind.PAIR,
+            "Lesion change",
+            "Are new and changed lesions what they are said to be?",
+            ("change", "gallery"),
+            ("*_desc-lesionchange_dseg.nii.gz",),
+            _SCAN
+            | {
+                "missed": "change missed",
+                "false": "change where there is none",
+                "class": "change of another kind",
+            },
+            "lesions",
+        ),
+        Element(
+            "layers",
+            UnitKind.EYE,
+            "Retinal layers",
+            "Do the boundaries follow the layers, on a scan that shows them?",
+            ("layers", "fundus", "tsnit", "thickness", "gcipl", "thicknesschange", "gciplchange"),
+            ("*_desc-layers.npz", "*_desc-thickness.npz"),
+            _OSCAR_IB,
+            "unit",
+        ),
+    )
+}
+
+
+def elements_of(kind: UnitKind) -> list[Element]:
+    """Return the elements of units of a kind."""
+    return [element for element in ELEMENTS.values() if element.kind is kind]
+
+
+def shown_files(element: Element, outputs: Mapping[str, str]) -> dict[str, str]:
+    """Return the pictures and derivatives of an element among the files that a unit wrote.
+
+    Parameters
+    ----------
+    element : Element
+        What is rated.
+    outputs : mapping of str to str
+        SHA-256 of the files of the unit by path, as the ledger has them.
+
+    Returns
+    -------
+    dict of str to str
+        The same for the files that a verdict is bound to, by sorted path. Empty if there is no
+        picture: there is nothing to rate then.
+    """
+    pictures = [name for name in outputs if _is_picture(element, PurePosixPath(name))]
+    shown = [name for name in outputs if _is_shown(element, PurePosixPath(name))]
+    return {name: outputs[name] for name in sorted((*pictures, *shown))} if pictures else {}
+
+
+def pictures_of(element: Element, shown: Mapping[str, str]) -> list[str]:
+    """Return the pictures among the files that a verdict is bound to, as readers see them."""
+    names = [name for name in shown if _is_picture(element, PurePosixPath(name))]
+    order = {part: place for place, part in enumerate(element.pictures)}
+    return sorted(names, key=lambda name: order[PurePosixPath(name).stem.rpartition("_")[2]])
+
+
+def _is_picture(element: Element, path: PurePosixPath) -> bool:
+    is_picture = path.suffix in {".png", ".webp"} and path.parent.name == "figures"
+    return is_picture and path.stem.rpartition("_")[2] in element.pictures
+
+
+def _is_shown(element: Element, path: PurePosixPath) -> bool:
+    return any(fnmatchcase(path.name, pattern) for pattern in element.derivatives)
