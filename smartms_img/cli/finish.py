@@ -7,7 +7,7 @@ from pathlib import Path
 
 from smartms_img.config import StudyConfig
 from smartms_img.io.decisions import Decision
-from smartms_img.io.ratings import read_ratings
+from smartms_img.io.ratings import RatingsLog
 from smartms_img.io.results import UnitResult, read_results
 from smartms_img.naming import QcStatus
 
@@ -20,7 +20,7 @@ def read_evidence(
     from smartms_img.qc.review_decisions import decisions  # noqa: PLC0415
 
     results = read_results(out, config)
-    return results, decisions(results, read_ratings(out), config.qc.review.rules)
+    return results, decisions(results, RatingsLog(out).read(), config.qc.review.rules)
 
 
 def write_results(out: Path, config: StudyConfig) -> tuple[Decision, ...]:

@@ -11,11 +11,12 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from pydantic import TypeAdapter
 
@@ -101,85 +102,107 @@ class Rating:
 _RATING = TypeAdapter(Rating)
 
 
-def append_rating(
-    out: Path, judgement: Judgement, allowed: Callable[[list[Rating]], None] | None = None
-) -> Rating:
-    """Add a line; when this returns, it is on disk.
+class RatingsLog:
+    """The ratings of an output directory.
+
+    What was read once is not read again. One object may be used by several threads, and several
+    processes may write at once.
 
     Parameters
     ----------
     out : Path
         Output directory.
-    judgement : Judgement
-        What was said.
-    allowed : callable, optional
-        Is given all ratings so far while nobody else can add one, and raises to refuse this one.
-
-    Raises
-    ------
-    InputError
-        If the file is damaged: nothing is added to a broken chain.
     """
-    with (out / RATINGS_FILE).open("a+b") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        file.seek(0)
+
+    def __init__(self, out: Path) -> None:
+        self._path = out / RATINGS_FILE
+        self._known: list[Rating] = []
+        self._size = 0
+        self._own_threads = threading.Lock()
+
+    def read(self) -> list[Rating]:
+        """Return all ratings in their order; none where there is no file.
+
+        Raises
+        ------
+        InputError
+            If the chain is broken.
+        """
+        if not self._path.exists():
+            return []
+        with self._own_threads, self._path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            return list(self._follow(file))
+
+    def append(
+        self, judgement: Judgement, allowed: Callable[[list[Rating]], None] | None = None
+    ) -> Rating:
+        """Add a line; when this returns, it is on disk.
+
+        Parameters
+        ----------
+        judgement : Judgement
+            What was said.
+        allowed : callable, optional
+            Is given all ratings so far while nobody else can add one, and raises to refuse this
+            one.
+
+        Raises
+        ------
+        InputError
+            If the chain is broken: nothing is added to it then.
+        """
+        with self._own_threads, self._path.open("a+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            known = self._follow(file)
+            if allowed is not None:
+                allowed(list(known))
+            rating = Rating(
+                sequence=len(known) + 1,
+                previous_sha256=known[-1].sha256 if known else "",
+                time=datetime.now(UTC).isoformat(timespec="milliseconds"),
+                judgement=judgement,
+            )
+            line, _ = _line(rating)
+            _write_behind(file.fileno(), self._size, line)
+            return self._follow(file)[-1]
+
+    def _follow(self, file: BinaryIO) -> list[Rating]:
+        """Read what is new in the file, and return all ratings."""
+        if os.fstat(file.fileno()).st_size < self._size:
+            raise _broken("lines are gone from its end")
+        file.seek(self._size)
         content = file.read()
-        ratings = _checked(content)
-        if allowed is not None:
-            allowed(ratings)
-        last = ratings[-1] if ratings else None
-        rating = Rating(
-            sequence=len(ratings) + 1,
-            previous_sha256=last.sha256 if last else "",
-            time=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            judgement=judgement,
-        )
-        line, digest = _line(rating)
-        _write_at(file.fileno(), len(content), line)
-    return Rating(rating.sequence, rating.previous_sha256, rating.time, judgement, digest)
-
-
-def read_ratings(out: Path) -> list[Rating]:
-    """Return all ratings in their order; none where there is no file.
-
-    Raises
-    ------
-    InputError
-        If the chain is broken.
-    """
-    return _checked(_content(out))
+        self._known += _following(content, self._known)
+        self._size += len(content)
+        return self._known
 
 
 def ratings_problem(out: Path) -> str:
     """Say where the chain of ratings breaks first; empty if it holds."""
     try:
-        _checked(_content(out))
+        RatingsLog(out).read()
     except InputError as error:
         return error.problem
     return ""
 
 
-def _content(out: Path) -> bytes:
-    try:
-        return (out / RATINGS_FILE).read_bytes()
-    except FileNotFoundError:
-        return b""
-
-
-def _checked(content: bytes) -> list[Rating]:
-    ratings: list[Rating] = []
-    before = ""
-    for number, line in enumerate(content.splitlines(keepends=True), start=1):
+def _following(content: bytes, known: Sequence[Rating]) -> list[Rating]:
+    """Return the ratings of lines that follow known ones."""
+    found: list[Rating] = []
+    last = known[-1] if known else None
+    for number, line in enumerate(content.splitlines(keepends=True), start=len(known) + 1):
         if not line.endswith(b"\n"):
             raise _broken(f"the end of line {number} is missing")
         rating = _parse(line)
         if rating is None or _line(rating) != (line, rating.sha256):
             raise _broken(f"line {number} is damaged")
+        before = last.sha256 if last else ""
         if rating.previous_sha256 != before or rating.sequence != number:
             raise _broken(f"line {number} does not follow from the line before it")
-        ratings.append(rating)
-        before = rating.sha256
-    return ratings
+        found.append(rating)
+        last = rating
+    return found
 
 
 def _broken(problem: str) -> InputError:
@@ -204,7 +227,7 @@ def _parse(line: bytes) -> Rating | None:
         return None
 
 
-def _write_at(descriptor: int, size: int, line: bytes) -> None:
+def _write_behind(descriptor: int, size: int, line: bytes) -> None:
     """Write a line behind the first ``size`` bytes, wholly or not at all."""
     try:
         view = memoryview(line)

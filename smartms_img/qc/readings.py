@@ -133,6 +133,29 @@ def _reading(
     )
 
 
+def last_word(
+    reading: Reading, ratings: Iterable[Rating], whose: tuple[str, str, bool]
+) -> Rating | None:
+    """Return what a reader last said about the present files of an element.
+
+    Parameters
+    ----------
+    reading : Reading
+        The element.
+    ratings : iterable of Rating
+        All.
+    whose : tuple of str, str and bool
+        Reader, role, and whether the repeat is meant.
+    """
+    last = None
+    for rating in ratings:
+        said = rating.judgement
+        here = (said.unit, said.element) == reading.place and said.shown == reading.shown
+        if here and (said.reader, said.role, said.repeat) == whose:
+            last = rating
+    return last
+
+
 def refuse_unfounded(reading: Reading, said: Judgement, ratings: Sequence[Rating]) -> None:
     """Refuse a judgement that must not enter the ratings.
 
@@ -163,15 +186,8 @@ def refuse_unfounded(reading: Reading, said: Judgement, ratings: Sequence[Rating
             raise InputError("its own reader cannot adjudicate it", "Ask a third reader")
         if reading.state not in {"disagreed", "adjudicated"}:
             raise InputError("the readers do not disagree", "Leave it to them")
-    own = [
-        rating
-        for rating in standing(ratings)
-        if (rating.judgement.unit, rating.judgement.element) == reading.place
-        and (rating.judgement.reader, rating.judgement.role) == (said.reader, said.role)
-        and rating.judgement.shown == said.shown
-    ]
-    expected = own[-1].sequence if own and not said.repeat else 0
-    if said.supersedes != expected:
+    own = last_word(reading, ratings, (said.reader, said.role, said.repeat))
+    if said.supersedes != (own.sequence if own else 0):
         raise InputError(
             "rated already, or elsewhere meanwhile", "Correct the last rating instead"
         )

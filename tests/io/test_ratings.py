@@ -18,9 +18,9 @@ from smartms_img.errors import InputError
 from smartms_img.io.ratings import (
     RATINGS_FILE,
     Judgement,
-    append_rating,
+    Rating,
+    RatingsLog,
     ratings_problem,
-    read_ratings,
 )
 
 SAID = Judgement(
@@ -35,6 +35,14 @@ SAID = Judgement(
     comment='a "quoted" word,\na second line, and µ',
     seconds=12.5,
 )
+
+
+def append_rating(out: Path, said: Judgement, *more: object) -> Rating:
+    return RatingsLog(out).append(said, *more)
+
+
+def read_ratings(out: Path) -> list[Rating]:
+    return RatingsLog(out).read()
 
 
 def add(out: Path, count: int, reader: str = "R1") -> None:
@@ -131,10 +139,10 @@ WRITER = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-from smartms_img.io.ratings import Judgement, append_rating
+from smartms_img.io.ratings import Judgement, RatingsLog
 said = Judgement("R1", "reader", "u", "layers", {}, "1", "pass", comment="x" * 5000)
 while True:
-    rating = append_rating(Path(sys.argv[1]), said)
+    rating = RatingsLog(Path(sys.argv[1])).append(said)
     print(rating.sequence, flush=True)
 """
 
@@ -161,3 +169,14 @@ def test_a_line_is_plain_json(tmp_path):
     content = json.loads((tmp_path / RATINGS_FILE).read_text(encoding="utf-8"))
     assert list(content)[-1] == "sha256"
     assert content["judgement"]["verdict"] == "borderline"
+
+
+def test_one_log_sees_what_others_write(tmp_path):
+    first, second = RatingsLog(tmp_path), RatingsLog(tmp_path)
+    for number in range(4):
+        (first, second)[number % 2].append(replace(SAID, comment=str(number)))
+        assert len(first.read()) == len(second.read()) == number + 1
+    path = tmp_path / RATINGS_FILE
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:2]))
+    with pytest.raises(InputError, match="lines are gone"):
+        first.read()

@@ -35,8 +35,18 @@ def done(
     metrics: tuple[QcMetric, ...] = GOOD, outputs: dict[str, str] | None = None
 ) -> dict[str, UnitResult]:
     """Return a visit with volumes and lesions that is done."""
-    attempt = Attempt(
-        unit=UNIT,
+    measures = tuple(
+        Measure(code, 1.0, unit, "m", "1", "M00") for code, unit in (("BPV", "mL"), ("T2LV", "mL"))
+    )
+    row = PlanRow(UNIT, UnitKind.SESSION, "01", "M00")
+    made = attempt(UNIT, OUTPUTS if outputs is None else outputs)
+    return {UNIT: UnitResult(row, "done", "", made, measures, metrics)}
+
+
+def attempt(unit: str, outputs: dict[str, str], config_sha256: str = "c") -> Attempt:
+    """Return an attempt that is done."""
+    return Attempt(
+        unit=unit,
         number=1,
         state="done",
         cause="",
@@ -51,16 +61,11 @@ def done(
         seed=1,
         versions={},
         row_hash="r",
-        config_sha256="c",
+        config_sha256=config_sha256,
         method_version="1",
         inputs={},
-        outputs=OUTPUTS if outputs is None else outputs,
+        outputs=outputs,
     )
-    measures = tuple(
-        Measure(code, 1.0, unit, "m", "1", "M00") for code, unit in (("BPV", "mL"), ("T2LV", "mL"))
-    )
-    row = PlanRow(UNIT, UnitKind.SESSION, "01", "M00")
-    return {UNIT: UnitResult(row, "done", "", attempt, measures, metrics)}
 
 
 class Chain:

@@ -1,0 +1,1 @@
+"""Blinded review of pictures by readers, in the browser."""

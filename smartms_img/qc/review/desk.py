@@ -1,0 +1,252 @@
+"""What a reader may see and say: neither subject nor visit, file or other reader."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from smartms_img.errors import InputError
+from smartms_img.io.ratings import Judgement, RatedAs, Rating, RatingsLog, Role
+from smartms_img.io.results import UnitResult
+from smartms_img.qc.readings import (
+    Place,
+    Reading,
+    last_word,
+    readings,
+    refuse_unfounded,
+)
+from smartms_img.qc.review.order import reading_order
+from smartms_img.qc.review.store import Store, StoredSlot
+from smartms_img.qc.rubric import RUBRIC_VERSION, pictures_of
+
+_MEDIA = {".png": "image/png", ".webp": "image/webp"}
+
+
+class Said(BaseModel):
+    """What the browser sends about a slot."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    verdict: Literal["pass", "borderline", "fail"]
+    reasons: tuple[str, ...] = Field((), max_length=20)
+    comment: str = Field("", max_length=2000)
+    seconds: float = Field(0.0, ge=0.0, le=86_400.0)
+    change_reason: str = Field("", max_length=500)
+
+
+@dataclass(frozen=True)
+class QueueEntry:
+    """A slot as the reader sees it in the list: its key, what is rated, and the own verdict."""
+
+    key: str
+    title: str
+    verdict: str
+
+
+@dataclass(frozen=True)
+class SlotView:
+    """A slot as the reader sees it opened.
+
+    Attributes
+    ----------
+    key, title, question : str
+        Which one, what is rated, and what is asked.
+    reasons : dict of str to str
+        The check-list.
+    pictures : tuple of str
+        What each picture shows, for who cannot see it.
+    said : dict
+        The own last rating, empty for none.
+    draft : dict
+        What was begun to be said.
+    others : tuple of dict
+        For the adjudicator: what the two readers said, in no order that tells who is who.
+    """
+
+    key: str
+    title: str
+    question: str
+    reasons: Mapping[str, str]
+    pictures: tuple[str, ...]
+    said: Mapping[str, Any]
+    draft: Mapping[str, Any]
+    others: tuple[Mapping[str, Any], ...] = ()
+
+
+class Desk:
+    """One reader's place of work.
+
+    Parameters
+    ----------
+    out : Path
+        Output directory.
+    results : mapping of str to UnitResult
+        What :func:`smartms_img.io.results.read_results` found there.
+    store : Store
+        The database of the review.
+    reader : str
+        Pseudonym of the reader.
+    role : {'reader', 'adjudicator'}
+        Readers rate everything; the adjudicator what two readers disagree about.
+    """
+
+    def __init__(
+        self, out: Path, results: Mapping[str, UnitResult], store: Store, reader: str, role: Role
+    ) -> None:
+        self._out, self._results, self._store = out, results, store
+        self._reader, self._role = reader, role
+        self._log = RatingsLog(out)
+        self._seed = store.enter(reader, role)
+        store.copy_ratings(self._log.read())
+
+    def queue(self) -> list[QueueEntry]:
+        """Return all that the reader shall rate, in the reader's own order."""
+        ratings = self._log.read()
+        found = readings(self._results, ratings)
+        return [
+            QueueEntry(stored.key, found[place].element.title, _verdict(own))
+            for stored in self._slots(found)
+            if (place := stored.slot.place) in found
+            for own in [self._own(found[place], stored, ratings)]
+        ]
+
+    def view(self, key: str) -> SlotView:
+        """Return a slot as the reader sees it."""
+        stored, reading, ratings = self._open(key)
+        own = self._own(reading, stored, ratings)
+        element = reading.element
+        return SlotView(
+            key=key,
+            title=element.title,
+            question=element.question,
+            reasons=element.reasons,
+            pictures=tuple(
+                f"{element.title}, picture {number}"
+                for number, _ in enumerate(pictures_of(element, reading.shown), start=1)
+            ),
+            said=_as_said(own.judgement) if own else {},
+            draft=self._store.draft(key),
+            others=self._others(reading),
+        )
+
+    def picture(self, key: str, number: int) -> tuple[bytes, str]:
+        """Return a picture of a slot, and its media type.
+
+        Raises
+        ------
+        InputError
+            If there is no such picture, or its file is not the one that the unit wrote.
+        """
+        _, reading, _ = self._open(key)
+        names = pictures_of(reading.element, reading.shown)
+        if not 1 <= number <= len(names):
+            raise _unknown()
+        name = names[number - 1]
+        return self._content(name, reading.shown[name]), _MEDIA[Path(name).suffix]
+
+    def rate(self, key: str, said: Said) -> Rating:
+        """Add a rating; when this returns, it is on disk.
+
+        Raises
+        ------
+        InputError
+            If it must not be added: see :func:`smartms_img.qc.readings.refuse_unfounded`.
+        """
+        stored, reading, ratings = self._open(key)
+        for name in pictures_of(reading.element, reading.shown):
+            self._content(name, reading.shown[name])
+        own = self._own(reading, stored, ratings)
+        judgement = Judgement(
+            reader=self._reader,
+            role=self._role,
+            unit=reading.unit,
+            element=reading.element.key,
+            shown=dict(reading.shown),
+            rubric=RUBRIC_VERSION,
+            repeat=stored.slot.repeat,
+            supersedes=own.sequence if own else 0,
+            **said.model_dump(),
+        )
+
+        def allowed(all_ratings: list[Rating]) -> None:
+            now = readings({reading.unit: self._results[reading.unit]}, all_ratings)
+            refuse_unfounded(now[reading.place], judgement, all_ratings)
+
+        rating = self._log.append(judgement, allowed)
+        self._store.save_draft(key, {})
+        self._store.copy_ratings(self._log.read())
+        return rating
+
+    def keep_draft(self, key: str, content: dict[str, Any]) -> None:
+        """Keep what was begun to be said about a slot."""
+        self._open(key)
+        self._store.save_draft(key, content)
+
+    def _slots(self, found: Mapping[Place, Reading]) -> list[StoredSlot]:
+        """Return the order, with what has come to be rated since at its end."""
+        stored = self._store.slots(self._reader)
+        known = [slot.slot for slot in stored]
+        order = reading_order(self._wanted(found), self._seed, known)
+        if len(order) == len(known):
+            return stored
+        self._store.add_slots(self._reader, order[len(known) :])
+        return self._store.slots(self._reader)
+
+    def _wanted(self, found: Mapping[Place, Reading]) -> list[Place]:
+        if self._role == "reader":
+            return list(found)
+        return [
+            place
+            for place, reading in found.items()
+            if reading.state == "disagreed" and self._reader not in reading.by_reader
+        ]
+
+    def _open(self, key: str) -> tuple[StoredSlot, Reading, list[Rating]]:
+        ratings = self._log.read()
+        found = readings(self._results, ratings)
+        for stored in self._store.slots(self._reader):
+            if stored.key == key and stored.slot.place in found:
+                return stored, found[stored.slot.place], ratings
+        raise _unknown()
+
+    def _own(
+        self, reading: Reading, stored: StoredSlot, ratings: Sequence[Rating]
+    ) -> Rating | None:
+        """Return the reader's own last rating in a slot."""
+        return last_word(reading, ratings, (self._reader, self._role, stored.slot.repeat))
+
+    def _others(self, reading: Reading) -> tuple[Mapping[str, Any], ...]:
+        if self._role != "adjudicator":
+            return ()
+        # By digest, so that the same reader does not always come first.
+        given = sorted(reading.by_reader.values(), key=lambda rating: rating.sha256)
+        return tuple(_as_said(rating.judgement) for rating in given)
+
+    def _content(self, name: str, digest: str) -> bytes:
+        try:
+            content = (self._out / name).read_bytes()
+        except OSError:
+            content = b""
+        if sha256(content).hexdigest() != digest:
+            raise InputError(
+                "a picture is not the one that was made",
+                "Run 'smartms run' again, then start the review anew",
+            )
+        return content
+
+
+def _verdict(rating: Rating | None) -> RatedAs | Literal[""]:
+    return rating.judgement.verdict if rating else ""
+
+
+def _as_said(said: Judgement) -> dict[str, Any]:
+    return {"verdict": said.verdict, "reasons": list(said.reasons), "comment": said.comment}
+
+
+def _unknown() -> InputError:
+    return InputError("there is no such item", "Go back to the list")

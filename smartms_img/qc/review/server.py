@@ -1,0 +1,126 @@
+"""The review as a small web application."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from json import JSONDecodeError
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from smartms_img.errors import InputError
+from smartms_img.qc.review.desk import Desk, Said
+from smartms_img.qc.review.guard import Guard
+
+_STATIC = Path(__file__).parent / "static"
+_MEDIA = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+}
+_LONGEST_BODY = 20_000
+
+
+def review_app(desk: Desk, port: int) -> Guard:
+    """Return the application of one reader, behind its guard.
+
+    Parameters
+    ----------
+    desk : Desk
+        The reader's place of work.
+    port : int
+        Port that it is served at.
+    """
+    pages = _Pages(desk)
+    routes = [
+        Route("/", pages.page),
+        Route("/queue", pages.queue),
+        Route("/item/{key}", pages.item),
+        Route("/item/{key}/picture/{number:int}", pages.picture),
+        Route("/item/{key}/rating", pages.rate, methods=["POST"]),
+        Route("/item/{key}/draft", pages.draft, methods=["POST"]),
+        Route("/static/{name}", pages.static),
+    ]
+    handlers: dict[Any, Any] = {InputError: _refused, HTTPException: _no_such}
+    return Guard(Starlette(routes=routes, exception_handlers=handlers), port)
+
+
+class _Pages:
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        # Read once, so that no path of a request ever reaches the file system.
+        self._static = {
+            path.name: Response(path.read_bytes(), media_type=_MEDIA[path.suffix])
+            for path in _STATIC.iterdir()
+        }
+
+    async def page(self, _: Request) -> Response:
+        return self._static["review.html"]
+
+    async def static(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in self._static:
+            raise HTTPException(404)
+        return self._static[name]
+
+    async def queue(self, _: Request) -> Response:
+        entries = await run_in_threadpool(self._desk.queue)
+        return JSONResponse([asdict(entry) for entry in entries])
+
+    async def item(self, request: Request) -> Response:
+        view = await run_in_threadpool(self._desk.view, request.path_params["key"])
+        return JSONResponse(asdict(view))
+
+    async def picture(self, request: Request) -> Response:
+        key, number = request.path_params["key"], request.path_params["number"]
+        content, media = await run_in_threadpool(self._desk.picture, key, number)
+        return Response(content, media_type=media)
+
+    async def rate(self, request: Request) -> Response:
+        content = await _body(request)
+        try:
+            said = Said.model_validate(content)
+        except ValidationError as error:
+            raise InputError("is no rating", "Reload the page") from error
+        await run_in_threadpool(self._desk.rate, request.path_params["key"], said)
+        return JSONResponse({})
+
+    async def draft(self, request: Request) -> Response:
+        content = await _body(request)
+        await run_in_threadpool(self._desk.keep_draft, request.path_params["key"], content)
+        return JSONResponse({})
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _LONGEST_BODY:
+            raise InputError("is too long", "Shorten the comment")
+    try:
+        content = json.loads(body)
+    except (JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError("is no rating", "Reload the page") from error
+    if not isinstance(content, dict):
+        raise InputError("is no rating", "Reload the page")
+    return content
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    """Say what is wrong, without the file that an error may name."""
+    text = f"{error.problem}. {error.remedy}." if isinstance(error, InputError) else ""
+    return JSONResponse({"problem": text}, status_code=409)
+
+
+async def _no_such(_: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    return JSONResponse({"problem": "There is nothing here."}, status_code=status)

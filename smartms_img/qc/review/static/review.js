@@ -1,0 +1,247 @@
+// @ts-check
+/**
+ * @typedef {{key: string, title: string, verdict: string}} Entry
+ * @typedef {{verdict?: string, reasons?: string[], comment?: string}} Words
+ * @typedef {{key: string, title: string, question: string, reasons: Record<string, string>,
+ *   pictures: string[], said: Words, draft: Words, others: Words[]}} Item
+ */
+
+const DRAFT_AFTER_MS = 400;
+const TICK_MS = 500;
+
+/** @type {Entry[]} */
+let queue = [];
+/** @type {Item | null} */
+let item = null;
+let seconds = 0;
+let pending = "";
+/** @type {number | undefined} */
+let draftTimer;
+
+/** @param {string} id @returns {any} */
+const at = (id) => document.getElementById(id);
+
+/** @param {string} path @param {object} [body] */
+async function ask(path, body) {
+  const options = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
+  const answer = await fetch(path, options);
+  const content = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Error(content.problem || "The server does not answer as it should.");
+  return content;
+}
+
+/** @param {() => Promise<void>} act */
+async function attempt(act) {
+  try {
+    await act();
+    at("problem").hidden = true;
+  } catch (error) {
+    at("problem").textContent = error instanceof TypeError ? "The server has ended." : String(error.message);
+    at("problem").hidden = false;
+  }
+}
+
+function shown() {
+  const wanted = at("filter").value;
+  return queue.filter((entry) => wanted === "all"
+    || (wanted === "open" && !entry.verdict)
+    || (wanted === "rated" && entry.verdict)
+    || entry.verdict === wanted);
+}
+
+function showProgress() {
+  const rated = queue.filter((entry) => entry.verdict).length;
+  at("progress").textContent = `${rated} of ${queue.length} rated`;
+  at("bar").max = Math.max(queue.length, 1);
+  at("bar").value = rated;
+}
+
+function showList() {
+  item = null;
+  at("item").hidden = true;
+  const list = at("thumbnails");
+  list.hidden = false;
+  list.replaceChildren(...shown().map((entry, index) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    const image = document.createElement("img");
+    image.loading = "lazy";
+    image.alt = "";
+    image.src = `/item/${entry.key}/picture/1`;
+    const text = document.createElement("span");
+    text.textContent = `${index + 1}. ${entry.title}: ${entry.verdict || "not yet rated"}`;
+    text.dataset.verdict = entry.verdict;
+    button.append(image, text);
+    button.addEventListener("click", () => attempt(() => open(entry.key)));
+    return button;
+  }));
+  list.querySelector("button")?.focus();
+}
+
+/** @param {string} key */
+async function open(key) {
+  await keepDraft();
+  const found = /** @type {Item} */ (await ask(`/item/${key}`));
+  item = found;
+  seconds = 0;
+  pending = "";
+  at("thumbnails").hidden = true;
+  at("item").hidden = false;
+  at("title").textContent = found.title;
+  at("question").textContent = found.question;
+  at("pictures").className = "";
+  at("pictures").replaceChildren(...found.pictures.map((alt, index) => {
+    const image = document.createElement("img");
+    image.alt = alt;
+    image.src = `/item/${key}/picture/${index + 1}`;
+    return image;
+  }));
+  at("pictures").scrollTop = 0;
+  const begun = Object.keys(found.draft).length ? found.draft : found.said;
+  const legend = at("reasons").querySelector("legend");
+  at("reasons").replaceChildren(legend, ...Object.entries(found.reasons).map(([name, text], index) => {
+    const label = document.createElement("label");
+    const box = document.createElement("input");
+    box.type = "checkbox";
+    box.value = name;
+    box.checked = (begun.reasons || []).includes(name);
+    box.addEventListener("change", draftLater);
+    const digit = document.createElement("kbd");
+    digit.textContent = String(index + 1);
+    const words = document.createElement("span");
+    words.textContent = text;
+    label.append(box, digit, words);
+    return label;
+  }));
+  at("comment").value = begun.comment || "";
+  at("change").value = "";
+  at("correction").hidden = true;
+  showOthers(found.others);
+  showVerdict(found.said.verdict || "");
+  if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
+}
+
+/** @param {Words[]} others */
+function showOthers(others) {
+  at("others").hidden = !others.length;
+  at("others").replaceChildren(...others.map((words) => {
+    const line = document.createElement("p");
+    const details = [...(words.reasons || []), words.comment || ""].filter(Boolean).join(", ");
+    line.textContent = `A reader says: ${words.verdict}${details ? ` (${details})` : ""}`;
+    return line;
+  }));
+}
+
+/** @param {string} verdict */
+function showVerdict(verdict) {
+  for (const button of document.querySelectorAll("#verdicts button")) {
+    button.setAttribute("aria-pressed", String(/** @type {HTMLElement} */ (button).dataset.verdict === verdict));
+  }
+}
+
+function reasons() {
+  const boxes = document.querySelectorAll("#reasons input:checked");
+  return [...boxes].map((box) => /** @type {HTMLInputElement} */ (box).value);
+}
+
+function draftLater() {
+  window.clearTimeout(draftTimer);
+  draftTimer = window.setTimeout(() => attempt(keepDraft), DRAFT_AFTER_MS);
+}
+
+async function keepDraft() {
+  if (draftTimer === undefined || !item) return;
+  window.clearTimeout(draftTimer);
+  draftTimer = undefined;
+  await ask(`/item/${item.key}/draft`, { reasons: reasons(), comment: at("comment").value });
+}
+
+/** @param {string} verdict */
+async function rate(verdict) {
+  if (!item) return;
+  if (item.said.verdict && !at("change").value.trim()) {
+    pending = verdict;
+    at("correction").hidden = false;
+    at("change").focus();
+    showVerdict(verdict);
+    return;
+  }
+  window.clearTimeout(draftTimer);
+  draftTimer = undefined;
+  const key = item.key;
+  await ask(`/item/${key}/rating`, {
+    verdict,
+    reasons: reasons(),
+    comment: at("comment").value,
+    seconds: Math.round(seconds * 10) / 10,
+    change_reason: item.said.verdict ? at("change").value.trim() : "",
+  });
+  const before = shown().findIndex((entry) => entry.key === key);
+  queue = await ask("/queue");
+  showProgress();
+  const next = nextKey(key, before);
+  if (next) await open(next);
+  else showList();
+}
+
+/** @param {string} key @param {number} before */
+function nextKey(key, before) {
+  const entries = shown();
+  const here = entries.findIndex((entry) => entry.key === key);
+  return entries[here < 0 ? before : here + 1]?.key;
+}
+
+/** @param {number} step */
+async function move(step) {
+  const entries = shown();
+  const here = entries.findIndex((entry) => entry.key === item?.key);
+  const next = entries[here + step];
+  if (next) await open(next.key);
+}
+
+/** @param {string} digit */
+function toggleReason(digit) {
+  const box = document.querySelectorAll("#reasons input")[Number(digit) - 1];
+  if (box) /** @type {HTMLInputElement} */ (box).click();
+}
+
+/** @param {KeyboardEvent} event */
+function onKey(event) {
+  const inText = event.target instanceof HTMLTextAreaElement || event.target === at("change");
+  if (event.key === "Escape" && inText) /** @type {HTMLElement} */ (event.target).blur();
+  if (event.key === "Enter" && event.target === at("change")) {
+    event.preventDefault();
+    attempt(() => rate(pending));
+  }
+  if (inText || event.ctrlKey || event.altKey || event.metaKey || event.target instanceof HTMLSelectElement) return;
+  const verdict = { p: "pass", b: "borderline", f: "fail" }[event.key.toLowerCase()];
+  if (event.key.toLowerCase() === "l") attempt(async () => { await keepDraft(); showList(); });
+  else if (!item) return;
+  else if (verdict) attempt(() => rate(verdict));
+  else if (event.key === "ArrowRight") attempt(() => move(1));
+  else if (event.key === "ArrowLeft") attempt(() => move(-1));
+  else if (/^[1-9]$/.test(event.key)) toggleReason(event.key);
+  else if (event.key.toLowerCase() === "z") at("pictures").classList.toggle("full");
+  else if (event.key.toLowerCase() === "c") at("comment").focus();
+  else return;
+  event.preventDefault();
+}
+
+document.addEventListener("keydown", onKey);
+at("comment").addEventListener("input", draftLater);
+at("filter").addEventListener("change", showList);
+at("list").addEventListener("click", () => attempt(async () => { await keepDraft(); showList(); }));
+at("pictures").addEventListener("click", () => at("pictures").classList.toggle("full"));
+for (const button of document.querySelectorAll("#verdicts button")) {
+  button.addEventListener("click", () => attempt(() => rate(/** @type {HTMLElement} */ (button).dataset.verdict || "")));
+}
+window.setInterval(() => {
+  if (item && document.visibilityState === "visible" && document.hasFocus()) seconds += TICK_MS / 1000;
+}, TICK_MS);
+attempt(async () => {
+  queue = await ask("/queue");
+  showProgress();
+  const first = queue.find((entry) => !entry.verdict);
+  if (first) await open(first.key);
+  else showList();
+});

@@ -1,0 +1,173 @@
+"""Who may speak to the review, and what it tells."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from PIL import Image
+from review_output import make_output
+from starlette.testclient import TestClient
+
+from smartms_img.config import default_study
+from smartms_img.io.results import read_results
+from smartms_img.qc.review.desk import Desk
+from smartms_img.qc.review.guard import Guard
+from smartms_img.qc.review.server import review_app
+from smartms_img.qc.review.store import Store
+
+PORT = 8123
+BASE = f"http://127.0.0.1:{PORT}"
+ORIGIN = {"Origin": BASE}
+
+
+@pytest.fixture
+def out(tmp_path) -> Path:
+    make_output(tmp_path / "out")
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def guard(out, tmp_path):
+    store = Store(f"sqlite:///{tmp_path / 'review.sqlite'}")
+    yield review_app(Desk(out, read_results(out, default_study()), store, "R1", "reader"), PORT)
+    store.close()
+
+
+def stranger(guard: Guard) -> TestClient:
+    return TestClient(guard, base_url=BASE, follow_redirects=False)
+
+
+@pytest.fixture
+def reader(guard) -> TestClient:
+    client = stranger(guard)
+    assert client.get(guard.address).status_code == 303
+    return client
+
+
+PATHS = [
+    "/",
+    "/queue",
+    "/static/review.js",
+    "/item/x",
+    "/item/x/picture/1",
+    "/nothing",
+    "/?token=x",
+]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_without_the_token_everything_is_refused(guard, path):
+    assert stranger(guard).get(path).status_code == 403
+    assert stranger(guard).post(path, headers=ORIGIN).status_code == 403
+
+
+def test_the_token_is_good_once(guard):
+    assert stranger(guard).get(guard.address).status_code == 303
+    assert stranger(guard).get(guard.address).status_code == 403
+
+
+def test_the_token_opens_no_other_path(guard):
+    token = urlsplit(guard.address).query
+    assert stranger(guard).get(f"/queue?{token}").status_code == 403
+    assert stranger(guard).post(f"/?{token}", headers=ORIGIN).status_code == 403
+    assert stranger(guard).get(guard.address).status_code == 303
+
+
+def test_the_cookie_is_for_this_site_alone(guard):
+    cookie = stranger(guard).get(guard.address).headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=strict" in cookie
+    assert str(PORT) in cookie.partition("=")[0]
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", f"evil.example:{PORT}", "127.0.0.1", "127.0.0.1:1", ""]
+)
+def test_another_host_is_refused(reader, host):
+    assert reader.get("/queue", headers={"Host": host}).status_code == 403
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://127.0.0.1:9", ""])
+def test_another_origin_is_refused(reader, origin):
+    key = reader.get("/queue").json()[0]["key"]
+    answer = reader.post(
+        f"/item/{key}/rating", json={"verdict": "pass"}, headers={"Origin": origin}
+    )
+    assert answer.status_code == 403
+    assert reader.post(f"/item/{key}/rating", json={"verdict": "pass"}).status_code == 403
+    assert reader.get("/queue", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/../../../../pyproject.toml",
+        "/static/%2e%2e/%2e%2e/pyproject.toml",
+        "/static/..%2f..%2fplan.tsv",
+        "/static/%252e%252e%252fplan.tsv",
+        "/item/..%2f..%2fplan.tsv/picture/1",
+        "/item/%2e%2e/picture/1",
+        "/../plan.tsv",
+        "/static/..\\plan.tsv",
+    ],
+)
+def test_no_path_leaves_the_application(guard, reader, path, out):
+    answer = reader.get(path)
+    assert answer.status_code in {403, 404, 409}
+    assert (out / "plan.tsv").read_text().splitlines()[1] not in answer.text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"verdict": "great"}',
+        b'{"verdict": "pass", "reader": "R2"}',
+        b'{"verdict": "pass", "seconds": -1}',
+        b"\xff\xfe",
+        b'{"verdict": "pass", "comment": "' + b"x" * 30_000 + b'"}',
+    ],
+)
+def test_what_is_no_rating_is_refused(reader, body):
+    key = reader.get("/queue").json()[0]["key"]
+    answer = reader.post(f"/item/{key}/rating", content=body, headers=ORIGIN)
+    assert answer.status_code == 409
+    assert answer.json()["problem"]
+    assert reader.get("/queue").json()[0]["verdict"] == ""
+
+
+# Labels of subjects and visits, dates, and paths.
+TELLING = re.compile(r"sub-|ses-|\bA1\b|\bB2\b|M0[06]|20\d\d-\d\d|/tmp|\.nii|plan\.tsv|acq-|eye-")
+
+
+def test_nothing_tells_whom_the_pictures_are_of(reader, out):
+    answers = [reader.get(path) for path in ("/", "/nothing", "/static/review.js", "/queue")]
+    answers += [reader.get(f"/static/{name}") for name in ("review.css", "icon.svg")]
+    pictures = []
+    for entry in answers[3].json():
+        path = f"/item/{entry['key']}"
+        answers.append(reader.get(path))
+        for number in range(1, 6):
+            picture = reader.get(f"{path}/picture/{number}")
+            answers.append(picture) if picture.status_code != 200 else pictures.append(picture)
+        answers.append(reader.post(f"{path}/rating", json={"verdict": "pass"}, headers=ORIGIN))
+        answers.append(reader.get(path))
+    # Two visits, a pair, an eye, and at least one picture of the repeat.
+    assert len(pictures) >= 2 * 4 + 3 + 2 + 1
+    for answer in answers:
+        assert not TELLING.search(answer.text), answer.text
+    for answer in (*answers, *pictures):
+        told = " ".join(f"{name}: {value}" for name, value in answer.headers.items())
+        assert not TELLING.search(told), told
+        assert "last-modified" not in answer.headers
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+    for picture in pictures:
+        with Image.open(io.BytesIO(picture.content)) as image:
+            assert not image.getexif()
+            assert set(image.info) <= {"loop", "background", "dpi"}
