@@ -17,11 +17,11 @@ import shutil
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from dask.delayed import delayed
 
 from smartms_img.catalogue import PlannedKey, planned_keys
 from smartms_img.config import StudyConfig, default_study
@@ -140,7 +140,7 @@ def measure(folder: Path, subjects: int) -> dict[str, float]:
     config = default_study()
     starts = range(0, subjects, SUBJECTS_A_PART)
     parts = [
-        delayed(synthetic_table)(start, min(SUBJECTS_A_PART, subjects - start), config)
+        partial(synthetic_table, start, min(SUBJECTS_A_PART, subjects - start), config)
         for start in starts
     ]
     with Memory() as memory:

@@ -6,11 +6,11 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from dask.delayed import delayed
 
 from smartms_img.config import default_study
 from smartms_img.io.decisions import Decision
@@ -71,7 +71,7 @@ def cohort(tmp_path_factory) -> Path:
     placebo = {label: number % 2 == 1 for number, label in enumerate(labels)}
     subjects = [_subject(label, placebo=placebo[label], rng=rng) for label in labels]
     config = default_study()
-    write_endpoint_files(folder / "tables", [delayed(assemble)(subjects, config)], config)
+    write_endpoint_files(folder / "tables", [partial(assemble, subjects, config)], config)
     rows = [
         f"{config.study_id}-{label},{'placebo' if placebo[label] else 'active'}"
         for label in labels

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ from smartms_img.errors import ExitCode, InputError
 from smartms_img.execution.dataset import CONFIG_FILE, check_output
 from smartms_img.execution.lease import live_lease
 from smartms_img.io.lock import (
+    is_locked,
     kept_locks,
     lock_output,
     read_kept,
@@ -22,6 +24,8 @@ from smartms_img.io.lock import (
     unlock_output,
     verify_output,
 )
+from smartms_img.io.lock_manifest import Difference
+from smartms_img.io.ratings import RATINGS_FILE, RatingsLog, ratings_problem
 
 if TYPE_CHECKING:
     from smartms_img.tables.lock_difference import LockDifference
@@ -56,17 +60,21 @@ def verify(
 ) -> None:
     """Name every file that is changed, missing or new since the lock.
 
+    The ratings of readers are a chain of its own, which is also checked where nothing is locked.
+
     Exit code 0: nothing is. 3: something is, one line each. 2: not locked, or no whole lock.json.
 
     Example: smartms verify /data/derivatives/smartms
     """
     check_output(out)
+    broken = _broken_ratings(out)
+    if not is_locked(out):
+        _report(broken)
+        if (out / RATINGS_FILE).exists() and not quiet:
+            say(f"{len(RatingsLog(out).read())} ratings, each follows from the one before it")
     with Counter("Reading files", quiet=quiet) as counter:
         manifest, found = verify_output(out, counter.step)
-    if found:
-        rows = [[difference.what, difference.file, difference.detail] for difference in found]
-        print_table(["what", "file", "detail"], rows)
-        raise typer.Exit(ExitCode.SOME_UNITS_FAILED)
+    _report([*broken, *found])
     if not quiet:
         count = len(manifest.files)
         say(
@@ -120,6 +128,19 @@ def lock_diff(
         f"lock {earlier.number} ({earlier.time}) to lock {later.number} ({later.time}): "
         f"{difference.summary()}"
     )
+
+
+def _broken_ratings(out: Path) -> list[Difference]:
+    problem = ratings_problem(out)
+    return [Difference("changed", RATINGS_FILE, problem)] if problem else []
+
+
+def _report(found: Sequence[Difference]) -> None:
+    """Print what differs, and end with its exit code; nothing happens if nothing does."""
+    if found:
+        rows = [[difference.what, difference.file, difference.detail] for difference in found]
+        print_table(["what", "file", "detail"], rows)
+        raise typer.Exit(ExitCode.SOME_UNITS_FAILED)
 
 
 def _refuse_running(out: Path) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-
-from dask.delayed import Delayed, delayed
 
 from smartms_img.config import StudyConfig
 from smartms_img.io.decisions import Decision
@@ -18,7 +17,7 @@ from smartms_img.tables.evidence import SubjectEvidence, UnitEvidence, gather_ev
 from smartms_img.tables.export import write_qc_table
 from smartms_img.tables.methods import BIBLIOGRAPHY_FILE, METHODS_FILE, write_methods
 from smartms_img.tables.overview import OVERVIEW_COLUMNS, write_overview
-from smartms_img.tables.parts import read_endpoints, write_endpoint_files
+from smartms_img.tables.parts import Part, read_endpoints, write_endpoint_files
 from smartms_img.tables.schema import TableError, validate
 
 __all__ = [
@@ -85,7 +84,7 @@ def write_tables(
     folder = target / TABLES_FOLDER
     subjects = gather_evidence(results, decisions)
     workers = _cores() if len(subjects) > _SUBJECTS_A_PART else 1
-    write_endpoint_files(folder, _tables(subjects, config, partitions), config, workers)
+    write_endpoint_files(folder, _parts(subjects, config, partitions), config, workers)
     write_qc_table(folder, results)
     write_overview(folder, read_endpoints(folder, OVERVIEW_COLUMNS), config)
     write_apostel(out, results, config, decisions, target)
@@ -93,15 +92,13 @@ def write_tables(
     return folder
 
 
-def _tables(
+def _parts(
     subjects: Sequence[SubjectEvidence], config: StudyConfig, partitions: int | None
-) -> list[Delayed]:
-    """Return tasks that assemble runs of neighbouring subjects."""
+) -> list[Part]:
+    """Return what assembles runs of neighbouring subjects."""
     size = -(-len(subjects) // partitions) if partitions else _SUBJECTS_A_PART
     starts = range(0, max(len(subjects), 1), max(size, 1))
-    # Not traversed: Dask would look for its own collections in every measure.
-    parts = [delayed(subjects[start : start + size], traverse=False) for start in starts]
-    return [delayed(assemble)(part, config) for part in parts]
+    return [partial(assemble, subjects[start : start + size], config) for start in starts]
 
 
 def _cores() -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import pandas as pd
 
@@ -35,7 +37,21 @@ def assemble(subjects: Sequence[SubjectEvidence], config: StudyConfig) -> pd.Dat
         If a unit measured something that is not planned.
     """
     keys = planned_keys(config)
-    return as_table([row for subject in subjects for row in subject_rows(subject, config, keys)])
+    with _no_collector():
+        rows = [row for subject in subjects for row in subject_rows(subject, config, keys)]
+        return as_table(rows)
+
+
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """Let Python not look for cycles among the rows: there are none, and it takes a third more."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def as_table(rows: Sequence[Row]) -> pd.DataFrame:

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -44,11 +47,13 @@ from smartms_img.tables.export import (
 from smartms_img.tables.schema import validate
 from smartms_img.tables.wide import wide_header, wide_lines
 
+Part = Callable[[], pd.DataFrame]
+"""Gives rows of the endpoint table, all of a subject."""
 _ENDPOINTS, _WIDE, _PARQUET = "endpoints.tsv", "wide.tsv", "endpoints.parquet"
 
 
 def write_endpoint_files(
-    folder: Path, parts: Sequence[Delayed], config: StudyConfig, workers: int = 1
+    folder: Path, parts: Sequence[Part], config: StudyConfig, workers: int = 1
 ) -> None:
     """Write ``endpoints.*``, ``wide.tsv`` and the exports of :mod:`smartms_img.tables.cdisc`.
 
@@ -56,9 +61,9 @@ def write_endpoint_files(
     ----------
     folder : Path
         Folder of the tables.
-    parts : sequence of Delayed
-        The endpoint table in Dask tasks, each of which gives the rows of some subjects; at least
-        one. How it is parted has no effect on the files.
+    parts : sequence of callable
+        Each gives the rows of some subjects, where it is needed: rows do not go from process to
+        process. At least one. How the table is parted has no effect on the files.
     config : StudyConfig
         Study and method.
     workers : int
@@ -70,16 +75,17 @@ def write_endpoint_files(
         If the table breaks a rule of its schema; nothing is written then.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".tmp-", dir=folder) as name:
+    with TemporaryDirectory(prefix=".tmp-", dir=folder) as name, _computing(workers) as computed:
         scratch = Path(name)
         folders = [scratch / f"{number:06d}" for number in range(len(parts))]
         tasks = [
-            delayed(_keep)(part, own, config) for part, own in zip(parts, folders, strict=True)
+            delayed(_keep)(delayed(part, traverse=False), own, config)
+            for part, own in zip(parts, folders, strict=True)
         ]
-        datasets = datasets_of(_compute(tasks, workers))
+        datasets = datasets_of(computed(tasks))
         _begin(scratch, datasets, config)
         appended = _append_all(scratch, folders, datasets)
-        _compute([appended, delayed(_parquet)(scratch / _PARQUET, folders)], workers)
+        computed([appended, delayed(_parquet)(scratch / _PARQUET, folders)])
         for file, end in ends(datasets).items():
             _end(scratch / file, end)
         for own in folders:
@@ -95,14 +101,19 @@ def read_endpoints(folder: Path, columns: Sequence[str]) -> pd.DataFrame:
     return from_arrow(pq.read_table(folder / _PARQUET, columns=list(columns)))
 
 
-def _compute(tasks: Sequence[Delayed], workers: int) -> tuple[Any, ...]:
-    scheduler = "processes" if workers > 1 else "sync"
-    found: tuple[Any, ...] = compute(*tasks, scheduler=scheduler, num_workers=workers)  # type: ignore[no-untyped-call]
-    return found
+@contextmanager
+def _computing(workers: int) -> Iterator[Callable[[Sequence[Delayed]], tuple[Any, ...]]]:
+    """Give what computes tasks, in this process or in several."""
+    if workers == 1:
+        yield lambda tasks: compute(*tasks, scheduler="sync")  # type: ignore[no-untyped-call]
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield lambda tasks: compute(*tasks, scheduler="processes", pool=pool)  # type: ignore[no-untyped-call]
 
 
-def _keep(table: pd.DataFrame, folder: Path, config: StudyConfig) -> tuple[Contents, ...]:
+def _keep(part: Part, folder: Path, config: StudyConfig) -> tuple[Contents, ...]:
     """Check a part, keep it in a folder, and return what it holds."""
+    table = part()
     validate(table)
     folder.mkdir()
     (folder / _ENDPOINTS).write_bytes(endpoint_lines(table))

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import typer
 from fake_smartms import fake_config
 from measured_output import (
     FIRST,
@@ -31,6 +32,7 @@ from smartms_img.cli.trace import trace
 from smartms_img.errors import InputError
 from smartms_img.execution.lease import lease
 from smartms_img.io.measures import check
+from smartms_img.io.ratings import RATINGS_FILE, Judgement, RatingsLog
 from smartms_img.method import METHOD_VERSION
 from smartms_img.naming import UnitKind
 
@@ -146,6 +148,21 @@ def test_a_running_unit_is_waited_for(out: Path) -> None:
 def test_a_folder_that_is_no_output_is_refused(tmp_path: Path, command: object) -> None:
     with pytest.raises(InputError, match=r"has no smartms_config\.yaml"):
         command(tmp_path)  # type: ignore[operator]
+
+
+def test_a_broken_chain_of_ratings_is_named(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = RatingsLog(out)
+    for verdict in ("pass", "fail"):
+        log.append(Judgement("R1", "reader", "u", "layers", {}, "1", verdict))
+    with pytest.raises(InputError, match="not locked"):
+        verify(out)
+    assert "2 ratings, each follows from the one before it" in capsys.readouterr().err
+    path = out / RATINGS_FILE
+    path.write_bytes(path.read_bytes().replace(b'"pass"', b'"fail"', 1))
+    with pytest.raises(typer.Exit) as ended:
+        verify(out)
+    assert ended.value.exit_code == 3
+    assert "changed\tratings.jsonl\tline 1 is damaged" in capsys.readouterr().out
 
 
 def test_what_is_not_locked_is_not_verified(out: Path, tmp_path: Path) -> None:

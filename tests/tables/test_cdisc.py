@@ -9,7 +9,6 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pyreadstat
 import pytest
-from dask.delayed import delayed
 from lxml import etree
 from odmlib.dataset_json_1_1 import DatasetJSON
 from odmlib.schema_manager import get_schema_path
@@ -44,7 +43,7 @@ def read(folder: Path, name: str) -> pd.DataFrame:
 
 
 def write(folder: Path, table: pd.DataFrame, config: StudyConfig) -> None:
-    write_endpoint_files(folder, [delayed(table)], config)
+    write_endpoint_files(folder, [lambda: table], config)
 
 
 def parquet(folder: Path) -> pd.DataFrame:

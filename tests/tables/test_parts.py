@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pyreadstat
 import pytest
-from dask.delayed import Delayed, delayed
 
 from smartms_img.config import default_study
 from smartms_img.tables import SubjectEvidence, TableError, assemble
 from smartms_img.tables.cdisc import contents_of, datasets_of
 from smartms_img.tables.cdisc.xpt import padding, xpt_head, xpt_rows
 from smartms_img.tables.export import arrow_table, write_parquet
-from smartms_img.tables.parts import write_endpoint_files
+from smartms_img.tables.parts import Part, write_endpoint_files
 
 # Numbers at the edges of what a transport file holds, and of its powers of 16.
 EDGES = (np.nan, 0.0, -0.1, 1 / 3, 16.0, 0.0625, 4.9e74, -1e76, 1e300, 5e-79, 1e-80, -1e-300)
@@ -39,12 +39,13 @@ def digests(folder: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
 
 
-def parts_of(whole: pd.DataFrame, sizes: list[int]) -> list[Delayed]:
+def parts_of(whole: pd.DataFrame, sizes: list[int]) -> list[Part]:
     labels = list(whole["USUBJID"].unique())
     found = []
     for size in sizes:
         own, labels = labels[:size], labels[size:]
-        found.append(delayed(whole[whole["USUBJID"].isin(own)].reset_index(drop=True)))
+        rows = whole[whole["USUBJID"].isin(own)].reset_index(drop=True)
+        found.append(partial(rows.copy))
     return found
 
 
@@ -53,7 +54,7 @@ def parts_of(whole: pd.DataFrame, sizes: list[int]) -> list[Delayed]:
 )
 def test_parts_give_the_files_of_the_whole(tmp_path, sizes, workers):
     whole = table("01", "02", "03", "04", "05")
-    write_endpoint_files(tmp_path / "one", [delayed(whole)], default_study())
+    write_endpoint_files(tmp_path / "one", [lambda: whole], default_study())
     parts = parts_of(whole, sizes)
     write_endpoint_files(tmp_path / "many", parts, default_study(), workers)
     assert len(digests(tmp_path / "one")) == 18
@@ -64,7 +65,7 @@ def test_parts_give_the_files_of_the_whole(tmp_path, sizes, workers):
 def test_a_wrong_part_is_named_and_nothing_is_written(tmp_path, workers):
     wrong = table("02")
     wrong.loc[0, "AVALU"] = "furlong"
-    parts = [delayed(table("01")), delayed(wrong)]
+    parts = [partial(table, "01"), partial(wrong.copy)]
     with pytest.raises(TableError, match="AVALU is the unit of the catalogue"):
         write_endpoint_files(tmp_path, parts, default_study(), workers)
     assert not list(tmp_path.iterdir())
