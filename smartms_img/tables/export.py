@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from math import isnan
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from smartms_img.catalogue import endpoint
+from smartms_img.catalogue import CATALOGUE
 from smartms_img.io.atomic import atomic_path, write_text
 from smartms_img.io.measures import QcMetric
 from smartms_img.io.plan_table import PlanRow
 from smartms_img.io.results import UnitResult
 from smartms_img.io.tsv import tsv_text
 from smartms_img.tables.columns import COLUMNS, PERCENT_DECIMALS, YEAR_DECIMALS
-from smartms_img.tables.lines import ENCODED, TEXT, encoded, integers, lines, plain
+from smartms_img.tables.lines import (
+    ENCODED,
+    decimals,
+    encoded,
+    integers,
+    lines,
+    numbers,
+    plain,
+)
 
 _ARROW = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64()}
 _SCHEMA = pa.schema([(column.name, _ARROW[column.kind]) for column in COLUMNS])
@@ -130,14 +139,16 @@ def _cells(table: pd.DataFrame, name: str) -> pa.Array:
     column = table[name]
     if column.dtype != "float64":
         return integers(column) if column.dtype == "Int64" else plain(encoded(column))
+    values = pa.array(column, from_pandas=True)
     if name in _IN_UNIT_OF_ENDPOINT:
-        forms = {code: f".{endpoint(code).precision}f" for code in table["PARAMCD"].unique()}
-        pairs = zip(column.tolist(), table["PARAMCD"].tolist(), strict=True)
-        found = ["" if isnan(value) else format(value, forms[code]) for value, code in pairs]
-    else:
-        form = f".{_DECIMALS[name]}f" if name in _DECIMALS else ".6g"
-        found = ["" if isnan(value) else format(value, form) for value in column.tolist()]
-    return pa.array(found, TEXT)
+        places = table["PARAMCD"].map({code: item.precision for code, item in CATALOGUE.items()})
+        return decimals(values, places.to_numpy(np.int64))
+    form = f".{_DECIMALS[name]}f" if name in _DECIMALS else ".6g"
+    return numbers(values, partial(_formatted, form=form))
+
+
+def _formatted(value: float, form: str) -> str:
+    return format(value, form)
 
 
 def _qc_line(row: PlanRow, metric: QcMetric) -> list[str]:

@@ -7,6 +7,7 @@ done to few.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -58,6 +59,27 @@ def plain(column: pa.DictionaryArray) -> pa.Array:
 def integers(column: pd.Series | pa.Array, missing: str = "") -> pa.Array:
     """Return a column of integers as text."""
     return pc.fill_null(pc.cast(pa.array(column, pa.int64(), from_pandas=True), TEXT), missing)
+
+
+def numbers(values: pa.Array, write: Callable[[float], str], missing: str = "") -> pa.Array:
+    """Return a column of numbers as text; each distinct number is written once."""
+    coded = pc.dictionary_encode(values)
+    known = [write(value) for value in coded.dictionary.to_pylist()]
+    return pc.fill_null(pc.take(pa.array(known, TEXT), coded.indices), missing)
+
+
+def decimals(values: pa.Array, places: NDArray[np.integer]) -> pa.Array:
+    """Return a column of numbers as text with so many decimals in each row; missing is empty."""
+    found = pa.nulls(len(values), TEXT)
+    for count in np.unique(places).tolist():
+        own = pa.array(places == count)
+        written = numbers(pc.filter(values, own), partial(_with_decimals, decimals=count))
+        found = pc.replace_with_mask(found, own, written)
+    return found
+
+
+def _with_decimals(value: float, decimals: int) -> str:
+    return f"{value:.{decimals}f}"
 
 
 def lines(columns: Sequence[pa.Array], separator: str, start: str = "", end: str = "\n") -> bytes:

@@ -11,7 +11,7 @@ from smartms_img import __version__
 from smartms_img.tables.cdisc.dataset import NO_DATE, Dataset, Rows, Variable
 from smartms_img.tables.cdisc.define import DEFINE_FILE
 from smartms_img.tables.cdisc.oid import group_oid, item_oid, study_oid, version_oid
-from smartms_img.tables.lines import TEXT, integers, lines, plain, rewritten
+from smartms_img.tables.lines import integers, lines, numbers, plain, rewritten
 
 ROW_SEPARATOR = ",\n"
 JSON_END = "\n ]\n}\n"
@@ -74,8 +74,7 @@ def _encoded(column: pa.Array, variable: Variable) -> pa.Array:
         return plain(rewritten(column, _text))
     if variable.kind == "integer":
         return integers(column, missing="null")
-    values = column.to_pylist()
-    return pa.array(["null" if value is None else repr(value) for value in values], TEXT)
+    return numbers(column, repr, missing="null")
 
 
 def _text(content: object) -> str:

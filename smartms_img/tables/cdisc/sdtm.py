@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from smartms_img.catalogue import Category, Endpoint, endpoint, place_name
 from smartms_img.naming import UnitKind
 from smartms_img.tables.cdisc.dataset import Form, Rows, Variable, in_categories
-from smartms_img.tables.lines import TEXT, blank_where, of_codes
+from smartms_img.tables.lines import blank_where, decimals, of_codes
 
 LATERALITY = {"OD": "RIGHT", "OS": "LEFT", "BOTH": "BILATERAL", "": ""}
 """LAT of the endpoint table in the words of CDISC."""
@@ -49,7 +49,9 @@ def _select(table: pa.Table, domain: str, categories: tuple[Category, ...]) -> R
     def said(text: Callable[[_Measurement], str]) -> pa.DictionaryArray:
         return of_codes(codes, [text(key) for key in keys])
 
-    result = _results(rows["AVAL"], [key.endpoint.precision for key in keys], codes)
+    places = np.array([key.endpoint.precision for key in keys], np.int64)
+    written = decimals(rows["AVAL"], places[codes])
+    result = pc.dictionary_encode(pc.fill_null(written, ""))
     unit = blank_where(said(lambda key: key.endpoint.cdisc.unit.text), missing)
     columns = {
         "STUDYID": rows["STUDYID"],
@@ -144,16 +146,6 @@ def _running_number(subjects: pa.DictionaryArray) -> pa.Array:
     """Return the number of each row among those of its subject, from 1."""
     numbers = pd.Series(subjects.indices.to_numpy()).groupby(subjects.indices.to_numpy())
     return pa.array(numbers.cumcount().to_numpy() + 1, pa.int64())
-
-
-def _results(
-    values: pa.Array, decimals: list[int], codes: NDArray[np.integer]
-) -> pa.DictionaryArray:
-    """Return AVAL as text with the decimals of the catalogue; empty where missing."""
-    forms = [f".{places}f" for places in decimals]
-    pairs = zip(values.to_pylist(), codes.tolist(), strict=True)
-    texts = ["" if value is None else format(value, forms[code]) for value, code in pairs]
-    return pc.dictionary_encode(pa.array(texts, TEXT))
 
 
 def _named(domain: str, name: str) -> str:
