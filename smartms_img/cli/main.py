@@ -15,7 +15,7 @@ from typer.models import CommandInfo, TyperInfo
 from smartms_img import __version__
 from smartms_img.cli.check import check
 from smartms_img.cli.lock import lock, lock_diff, unlock, verify
-from smartms_img.cli.review import review
+from smartms_img.cli.review import review, review_export, review_import
 from smartms_img.cli.run import run
 from smartms_img.cli.status import status
 from smartms_img.cli.tables import tables
@@ -38,6 +38,8 @@ app.command()(status)
 app.command()(tables)
 app.command()(trace)
 app.command()(review)
+app.command("review-export")(review_export)
+app.command("review-import")(review_import)
 app.command()(lock)
 app.command()(verify)
 app.command()(unlock)
@@ -45,7 +47,8 @@ app.command("lock-diff")(lock_diff)
 app.command("run-unit", hidden=True)(run_unit_command)
 
 _LIGHT_COMMANDS = (
-    *("check", "run", "run-unit", "status", "tables", "trace", "review"),
+    *("check", "run", "run-unit", "status", "tables", "trace"),
+    *("review", "review-export", "review-import"),
     *("lock", "verify", "unlock", "lock-diff"),
 )
 _LABEL_OPTIONS = ("--participant-label", "--session-label")

@@ -1,8 +1,10 @@
-"""``smartms review``: readers rate pictures in the browser."""
+"""``smartms review``, ``review-export`` and ``review-import``: readers rate pictures."""
 
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,55 +12,126 @@ import typer
 
 from smartms_img.cli.console import say
 from smartms_img.config import load_study
-from smartms_img.errors import InputError
+from smartms_img.errors import ExitCode, InputError
 from smartms_img.execution.dataset import CONFIG_FILE, check_output
 from smartms_img.io.lock import refuse_locked
 from smartms_img.io.results import read_results
 
 if TYPE_CHECKING:
+    from smartms_img.qc.review.desk import Desk
     from smartms_img.qc.review.guard import Guard
 
 FOLDER = "review"
+_LONGEST_NAME = 32
+
+Out = Annotated[Path, typer.Argument(help="Output directory of 'smartms run'.")]
+Reader = Annotated[
+    str, typer.Option(help="Pseudonym: letters, digits and '-'; it stands in the ratings.")
+]
+Adjudicate = Annotated[
+    bool, typer.Option("--adjudicate", help="Rate what two readers disagree about.")
+]
+Database = Annotated[
+    str, typer.Option(help="Database of a team; by default a file below OUT.", metavar="URL")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but what was asked for.")]
 
 
 def review(
-    out: Annotated[Path, typer.Argument(help="Output directory of 'smartms run'.")],
-    reader: Annotated[
-        str, typer.Option(help="Your pseudonym: letters, digits, '-'; it stands in the ratings.")
-    ],
+    out: Out,
+    reader: Reader,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 0,
-    adjudicate: Annotated[
-        bool, typer.Option("--adjudicate", help="Rate what two readers disagree about.")
-    ] = False,
-    db: Annotated[
-        str, typer.Option(help="Database of a team; by default a file below OUT.", metavar="URL")
-    ] = "",
+    adjudicate: Adjudicate = False,
+    db: Database = "",
+    quiet: Quiet = False,
 ) -> None:
-    """Rate the pictures of an output, blinded; ends with Ctrl-C.
+    """Rate the pictures of an output in the browser, blinded; ends with Ctrl-C.
 
     The address that is printed opens the review in one browser on this machine. Ratings are lines
     of ratings.jsonl below OUT, and decide rows when 'smartms tables' writes them again.
 
     Example: smartms review /data/derivatives/smartms --reader R1
     """
-    # SQLAlchemy and the web server take time to import.
-    from smartms_img.qc.review.desk import Desk  # noqa: PLC0415
+    # The web server takes time to import.
     from smartms_img.qc.review.server import review_app  # noqa: PLC0415
+
+    with (
+        _desk(out, reader, db, adjudicate=adjudicate) as desk,
+        socket.create_server(("127.0.0.1", port)) as listening,
+    ):
+        guard = review_app(desk, listening.getsockname()[1])
+        typer.echo(guard.address)
+        if not quiet:
+            say(f"{len(desk.queue())} items. Ctrl-C ends it; what is rated is kept.")
+        _serve(guard, listening)
+
+
+def review_export(
+    out: Out,
+    folder: Annotated[Path, typer.Argument(help="Folder to make for the reader.")],
+    reader: Reader,
+    adjudicate: Adjudicate = False,
+    db: Database = "",
+    quiet: Quiet = False,
+) -> None:
+    """Make a folder in which a reader without a server rates what is not yet rated.
+
+    The reader opens index.html in it, and sends back the file that 'Save my ratings' writes.
+
+    Example: smartms review-export /data/derivatives/smartms /data/for-R2 --reader R2
+    """
+    from smartms_img.qc.review.packet import write_packet  # noqa: PLC0415 - as above
+
+    with _desk(out, reader, db, adjudicate=adjudicate) as desk:
+        count = write_packet(desk, folder)
+    if not quiet:
+        say(f"{count} items for {reader}: {folder.name}/index.html")
+
+
+def review_import(
+    out: Out,
+    file: Annotated[Path, typer.Argument(help="What the reader has sent back.")],
+    reader: Reader,
+    adjudicate: Adjudicate = False,
+    db: Database = "",
+    quiet: Quiet = False,
+) -> None:
+    """Add the ratings that a reader has sent back; the same file again adds nothing.
+
+    Exit code 3: some were refused, one line each; all others are added.
+
+    Example: smartms review-import /data/derivatives/smartms ratings-R2.json --reader R2
+    """
+    from smartms_img.qc.review.packet import merge_packet  # noqa: PLC0415 - as above
+
+    with _desk(out, reader, db, adjudicate=adjudicate) as desk:
+        merged = merge_packet(desk, file)
+    for line in merged.refused:
+        say(line)
+    if not quiet:
+        refused = len(merged.refused)
+        say(f"{merged.new} ratings added, {merged.known} were there, {refused} refused")
+    if merged.refused:
+        raise typer.Exit(ExitCode.SOME_UNITS_FAILED)
+
+
+@contextmanager
+def _desk(out: Path, reader: str, db: str, *, adjudicate: bool) -> Iterator[Desk]:
+    # SQLAlchemy takes time to import.
+    from smartms_img.qc.review.desk import Desk  # noqa: PLC0415
     from smartms_img.qc.review.store import Store  # noqa: PLC0415
 
     check_output(out)
     refuse_locked(out)
-    if not (reader.isascii() and reader.replace("-", "").isalnum() and len(reader) <= 32):
+    is_name = reader.isascii() and reader.replace("-", "").isalnum()
+    if not is_name or len(reader) > _LONGEST_NAME:
         raise InputError(f"'{reader}' is no pseudonym", "Use up to 32 letters, digits and '-'")
     results = read_results(out, load_study(out / CONFIG_FILE))
     store = Store(db or _own_database(out))
-    desk = Desk(out, results, store, reader, "adjudicator" if adjudicate else "reader")
-    with socket.create_server(("127.0.0.1", port)) as listening:
-        guard = review_app(desk, listening.getsockname()[1])
-        say(f"review of {len(desk.queue())} items: {guard.address}")
-        say("Ctrl-C ends it; what is rated is kept.")
-        _serve(guard, listening)
-    store.close()
+    try:
+        yield Desk(out, results, store, reader, "adjudicator" if adjudicate else "reader")
+    finally:
+        store.close()
 
 
 def _own_database(out: Path) -> str:

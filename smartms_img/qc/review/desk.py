@@ -99,10 +99,26 @@ class Desk:
         self, out: Path, results: Mapping[str, UnitResult], store: Store, reader: str, role: Role
     ) -> None:
         self._out, self._results, self._store = out, results, store
-        self._reader, self._role = reader, role
+        self.reader, self._role = reader, role
         self._log = RatingsLog(out)
         self._seed = store.enter(reader, role)
         store.copy_ratings(self._log.read())
+
+    @property
+    def packet_id(self) -> str:
+        """What tells packets of different readers, and of different databases, apart."""
+        return sha256(f"{self.reader}/{self._role}/{self._seed}".encode()).hexdigest()[:16]
+
+    def has_said(self, key: str, said: Said) -> bool:
+        """Tell whether the reader has ever said just this about a slot."""
+        stored, reading, ratings = self._open(key)
+        content = said.model_dump()
+        return any(
+            (one.unit, one.element, one.reader, one.repeat)
+            == (*reading.place, self.reader, stored.slot.repeat)
+            and {name: getattr(one, name) for name in content} == content
+            for one in (rating.judgement for rating in ratings)
+        )
 
     def queue(self) -> list[QueueEntry]:
         """Return all that the reader shall rate, in the reader's own order."""
@@ -162,7 +178,7 @@ class Desk:
             self._content(name, reading.shown[name])
         own = self._own(reading, stored, ratings)
         judgement = Judgement(
-            reader=self._reader,
+            reader=self.reader,
             role=self._role,
             unit=reading.unit,
             element=reading.element.key,
@@ -189,13 +205,13 @@ class Desk:
 
     def _slots(self, found: Mapping[Place, Reading]) -> list[StoredSlot]:
         """Return the order, with what has come to be rated since at its end."""
-        stored = self._store.slots(self._reader)
+        stored = self._store.slots(self.reader)
         known = [slot.slot for slot in stored]
         order = reading_order(self._wanted(found), self._seed, known)
         if len(order) == len(known):
             return stored
-        self._store.add_slots(self._reader, order[len(known) :])
-        return self._store.slots(self._reader)
+        self._store.add_slots(self.reader, order[len(known) :])
+        return self._store.slots(self.reader)
 
     def _wanted(self, found: Mapping[Place, Reading]) -> list[Place]:
         if self._role == "reader":
@@ -203,13 +219,13 @@ class Desk:
         return [
             place
             for place, reading in found.items()
-            if reading.state == "disagreed" and self._reader not in reading.by_reader
+            if reading.state == "disagreed" and self.reader not in reading.by_reader
         ]
 
     def _open(self, key: str) -> tuple[StoredSlot, Reading, list[Rating]]:
         ratings = self._log.read()
         found = readings(self._results, ratings)
-        for stored in self._store.slots(self._reader):
+        for stored in self._store.slots(self.reader):
             if stored.key == key and stored.slot.place in found:
                 return stored, found[stored.slot.place], ratings
         raise _unknown()
@@ -218,7 +234,7 @@ class Desk:
         self, reading: Reading, stored: StoredSlot, ratings: Sequence[Rating]
     ) -> Rating | None:
         """Return the reader's own last rating in a slot."""
-        return last_word(reading, ratings, (self._reader, self._role, stored.slot.repeat))
+        return last_word(reading, ratings, (self.reader, self._role, stored.slot.repeat))
 
     def _others(self, reading: Reading) -> tuple[Mapping[str, Any], ...]:
         if self._role != "adjudicator":

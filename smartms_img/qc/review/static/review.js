@@ -6,6 +6,16 @@
  *   pictures: string[], said: Words, draft: Words, others: Words[]}} Item
  */
 
+/**
+ * What answers in place of a server, in a packet.
+ * @type {{answer: (path: string, body?: object) => Promise<any>,
+ *   picture: (key: string, number: number) => string} | undefined}
+ */
+const offline = /** @type {any} */ (window).offline;
+
+/** @param {string} key @param {number} number */
+const pictureOf = (key, number) => (offline ? offline.picture(key, number) : `/item/${key}/picture/${number}`);
+
 const DRAFT_AFTER_MS = 400;
 const TICK_MS = 500;
 
@@ -23,6 +33,7 @@ const at = (id) => document.getElementById(id);
 
 /** @param {string} path @param {object} [body] */
 async function ask(path, body) {
+  if (offline) return offline.answer(path, body);
   const options = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
   const answer = await fetch(path, options);
   const content = await answer.json().catch(() => ({}));
@@ -67,7 +78,7 @@ function showList() {
     const image = document.createElement("img");
     image.loading = "lazy";
     image.alt = "";
-    image.src = `/item/${entry.key}/picture/1`;
+    image.src = pictureOf(entry.key, 1);
     const text = document.createElement("span");
     text.textContent = `${index + 1}. ${entry.title}: ${entry.verdict || "not yet rated"}`;
     text.dataset.verdict = entry.verdict;
@@ -93,7 +104,7 @@ async function open(key) {
   at("pictures").replaceChildren(...found.pictures.map((alt, index) => {
     const image = document.createElement("img");
     image.alt = alt;
-    image.src = `/item/${key}/picture/${index + 1}`;
+    image.src = pictureOf(key, index + 1);
     return image;
   }));
   at("pictures").scrollTop = 0;
