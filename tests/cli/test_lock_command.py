@@ -156,7 +156,7 @@ def test_a_broken_chain_of_ratings_is_named(out: Path, capsys: pytest.CaptureFix
         log.append(Judgement("R1", "reader", "u", "layers", {}, "1", verdict))
     with pytest.raises(InputError, match="not locked"):
         verify(out)
-    assert "2 ratings, each follows from the one before it" in capsys.readouterr().err
+    assert "2 ratings, each follows from the one before it" in capsys.readouterr().out
     path = out / RATINGS_FILE
     path.write_bytes(path.read_bytes().replace(b'"pass"', b'"fail"', 1))
     with pytest.raises(typer.Exit) as ended:

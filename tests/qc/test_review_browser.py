@@ -70,6 +70,10 @@ def text(browser: webdriver.Chrome, name: str) -> str:
 
 
 def press(browser: webdriver.Chrome, keys: str) -> None:
+    """Press keys once the page heeds them."""
+    WebDriverWait(browser, PATIENCE_S).until(
+        lambda _: browser.find_elements(By.CSS_SELECTOR, "body[aria-busy=false]")
+    )
     ActionChains(browser).send_keys(keys).perform()
 
 
@@ -146,7 +150,7 @@ def test_a_verdict_is_corrected_and_a_comment_survives_a_reload(tmp_path, browse
         wait_for(browser, "progress", "0 of 11")
         press(browser, "c")
         press(browser, "looks odd")
-        time.sleep(1)
+        time.sleep(2)
         browser.refresh()
         wait_for(browser, "progress", "0 of 11")
         WebDriverWait(browser, PATIENCE_S).until(

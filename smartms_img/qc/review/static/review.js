@@ -52,6 +52,21 @@ async function attempt(act) {
   }
 }
 
+let busy = false;
+
+/**
+ * One act at a time: a key pressed while a rating is on its way must not rate the next item unseen.
+ * @param {() => Promise<void>} act
+ */
+async function perform(act) {
+  if (busy) return;
+  busy = true;
+  document.body.setAttribute("aria-busy", "true");
+  await attempt(act);
+  document.body.setAttribute("aria-busy", "false");
+  busy = false;
+}
+
 function shown() {
   const wanted = at("filter").value;
   return queue.filter((entry) => wanted === "all"
@@ -83,7 +98,7 @@ function showList() {
     text.textContent = `${index + 1}. ${entry.title}: ${entry.verdict || "not yet rated"}`;
     text.dataset.verdict = entry.verdict;
     button.append(image, text);
-    button.addEventListener("click", () => attempt(() => open(entry.key)));
+    button.addEventListener("click", () => perform(() => open(entry.key)));
     return button;
   }));
   list.querySelector("button")?.focus();
@@ -222,15 +237,16 @@ function onKey(event) {
   if (event.key === "Escape" && inText) /** @type {HTMLElement} */ (event.target).blur();
   if (event.key === "Enter" && event.target === at("change")) {
     event.preventDefault();
-    attempt(() => rate(pending));
+    perform(() => rate(pending));
   }
   if (inText || event.ctrlKey || event.altKey || event.metaKey || event.target instanceof HTMLSelectElement) return;
+  if (event.repeat && !event.key.startsWith("Arrow")) return;
   const verdict = { p: "pass", b: "borderline", f: "fail" }[event.key.toLowerCase()];
-  if (event.key.toLowerCase() === "l") attempt(async () => { await keepDraft(); showList(); });
+  if (event.key.toLowerCase() === "l") perform(async () => { await keepDraft(); showList(); });
   else if (!item) return;
-  else if (verdict) attempt(() => rate(verdict));
-  else if (event.key === "ArrowRight") attempt(() => move(1));
-  else if (event.key === "ArrowLeft") attempt(() => move(-1));
+  else if (verdict) perform(() => rate(verdict));
+  else if (event.key === "ArrowRight") perform(() => move(1));
+  else if (event.key === "ArrowLeft") perform(() => move(-1));
   else if (/^[1-9]$/.test(event.key)) toggleReason(event.key);
   else if (event.key.toLowerCase() === "z") at("pictures").classList.toggle("full");
   else if (event.key.toLowerCase() === "c") at("comment").focus();
@@ -241,15 +257,15 @@ function onKey(event) {
 document.addEventListener("keydown", onKey);
 at("comment").addEventListener("input", draftLater);
 at("filter").addEventListener("change", showList);
-at("list").addEventListener("click", () => attempt(async () => { await keepDraft(); showList(); }));
+at("list").addEventListener("click", () => perform(async () => { await keepDraft(); showList(); }));
 at("pictures").addEventListener("click", () => at("pictures").classList.toggle("full"));
 for (const button of document.querySelectorAll("#verdicts button")) {
-  button.addEventListener("click", () => attempt(() => rate(/** @type {HTMLElement} */ (button).dataset.verdict || "")));
+  button.addEventListener("click", () => perform(() => rate(/** @type {HTMLElement} */ (button).dataset.verdict || "")));
 }
 window.setInterval(() => {
   if (item && document.visibilityState === "visible" && document.hasFocus()) seconds += TICK_MS / 1000;
 }, TICK_MS);
-attempt(async () => {
+perform(async () => {
   queue = await ask("/queue");
   showProgress();
   const first = queue.find((entry) => !entry.verdict);
