@@ -93,10 +93,14 @@ class Source:
 
     def measures(self, row: PlanRow, rng: np.random.Generator) -> list[Measure]:
         """Return measures for a unit: those of a real unit of its sort, perturbed."""
-        pool = self._pools[_sort_of(row)]
-        chosen = pool[int(rng.integers(len(pool)))]
+        chosen = self.pick(row, rng)
         size = 1 + 0.05 * rng.standard_normal()
         return [_perturbed(measure, row, size, rng) for measure in chosen.measures]
+
+    def pick(self, row: PlanRow, rng: np.random.Generator) -> UnitResult:
+        """Return a real unit of the sort of a unit."""
+        pool = self._pools[_sort_of(row)]
+        return pool[int(rng.integers(len(pool)))]
 
 
 def _sort_of(row: PlanRow) -> tuple[str, ...]:

@@ -4,23 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from smartms_img.config import StudyConfig
-from smartms_img.io.decisions import Decision
-from smartms_img.io.ratings import RatingsLog
+from smartms_img.io.decisions import Decision, ReaderFigure
+from smartms_img.io.ratings import Rating, RatingsLog
 from smartms_img.io.results import UnitResult, read_results
 from smartms_img.naming import QcStatus
 
 
-def read_evidence(
-    out: Path, config: StudyConfig
-) -> tuple[dict[str, UnitResult], tuple[Decision, ...]]:
-    """Return what the tables of an output directory are made from: results and decisions."""
-    # It takes time to import, which the start of every unit would pay for.
+class Evidence(NamedTuple):
+    """What the tables of an output directory are made from, and the ratings behind it."""
+
+    results: dict[str, UnitResult]
+    decisions: tuple[Decision, ...]
+    ratings: list[Rating]
+    readers: tuple[ReaderFigure, ...]
+
+
+def read_evidence(out: Path, config: StudyConfig) -> Evidence:
+    """Return what the tables of an output directory are made from."""
+    # They take time to import, which the start of every unit would pay for.
+    from smartms_img.qc.reader_figures import reader_figures  # noqa: PLC0415
     from smartms_img.qc.review_decisions import decisions  # noqa: PLC0415
 
     results = read_results(out, config)
-    return results, decisions(results, RatingsLog(out).read(), config.qc.review.rules)
+    ratings = RatingsLog(out).read()
+    found = decisions(results, ratings, config.qc.review.rules)
+    return Evidence(results, found, ratings, reader_figures(ratings))
 
 
 def write_results(out: Path, config: StudyConfig) -> tuple[Decision, ...]:
@@ -29,10 +40,10 @@ def write_results(out: Path, config: StudyConfig) -> tuple[Decision, ...]:
     from smartms_img.qc.report import write_report  # noqa: PLC0415
     from smartms_img.tables import write_tables  # noqa: PLC0415
 
-    results, decisions = read_evidence(out, config)
-    write_tables(out, results, config, decisions)
-    write_report(out, results)
-    return decisions
+    found = read_evidence(out, config)
+    write_tables(out, found.results, config, found.decisions, readers=found.readers)
+    write_report(out, found.results, found.ratings)
+    return found.decisions
 
 
 def rejections(decisions: Iterable[Decision]) -> list[str]:

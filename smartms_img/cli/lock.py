@@ -154,8 +154,8 @@ def _refuse_outdated(out: Path) -> None:
     from smartms_img.tables import outdated_tables  # noqa: PLC0415
 
     study = load_study(out / CONFIG_FILE)
-    results, decisions = read_evidence(out, study)
-    if names := outdated_tables(out, results, study, decisions):
+    found = read_evidence(out, study)
+    if names := outdated_tables(out, found.results, study, found.decisions, found.readers):
         problem = f"not what the derivatives give now: {', '.join(names)}"
         remedy = f"Run 'smartms tables {out.name}', and remove what it does not write"
         raise InputError(problem, remedy, file=out.name)

@@ -31,7 +31,7 @@ def tables(
     check_output(out)
     refuse_locked(out)
     study = load_study(config or out / CONFIG_FILE)
-    results, decisions = read_evidence(out, study)
-    folder = write_tables(out, results, study, decisions)
+    found = read_evidence(out, study)
+    folder = write_tables(out, found.results, study, found.decisions, readers=found.readers)
     if not quiet:
         say(f"tables are in {folder}")

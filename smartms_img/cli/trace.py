@@ -42,8 +42,8 @@ def trace(
 
     check_output(out)
     study = load_study(out / CONFIG_FILE)
-    results, decisions = read_evidence(out, study)
-    found = trace_row(out, results, study, decisions, row)
+    evidence = read_evidence(out, study)
+    found = trace_row(out, evidence.results, study, evidence.decisions, row)
     if as_json:
         typer.echo(json.dumps(found.as_dict(), indent=2, ensure_ascii=False))
         return

@@ -8,13 +8,13 @@ convention: the patient's right is at the left, marked R.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import to_rgba
 from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
 
 from smartms_img.figures.canvas import BAR_PX, Canvas, arrange
 from smartms_img.figures.planes import (
@@ -22,15 +22,30 @@ from smartms_img.figures.planes import (
     bounding_box,
     overview,
 )
-from smartms_img.figures.png import save_animation
 
 Volume = NDArray[Any]
 Picture = NDArray[np.uint8]
 Spacing = tuple[float, float, float]
 Window = tuple[float, float]
 
-MARGIN_MM = 8.0
+MARGIN_MM = 10.0
 MAP_COLOURS = "RdBu"
+
+
+def hide_face(image: Volume, brain: Volume, spacing_mm: Spacing) -> NDArray[np.float32]:
+    """Return the image with everything farther than ``MARGIN_MM`` from the brain at -inf, black.
+
+    Parameters
+    ----------
+    image, brain : ndarray, shape (x, y, z)
+        Grey values, and the mask of the brain; without any, nothing is hidden.
+    spacing_mm : tuple of float
+        Voxel size.
+    """
+    if not np.any(brain):
+        return image.astype(np.float32)
+    distance_mm = distance_transform_edt(brain <= 0, sampling=spacing_mm)
+    return np.where(distance_mm <= MARGIN_MM, image, -np.inf).astype(np.float32)
 
 
 def robust_window(image: Volume, brain: Volume) -> Window:
@@ -148,50 +163,6 @@ def map_mosaic(
         canvas.blend(tile, rgba)
     canvas.colour_bar(MAP_COLOURS, limits, label)
     return canvas.render()
-
-
-def flicker(
-    first: Volume,
-    second: Volume,
-    path: Path,
-    *,
-    spacing_mm: Spacing,
-    names: tuple[str, str],
-    title: str,
-    brain: Volume,
-    windows: tuple[Window, Window] | None = None,
-) -> None:
-    """Write both visits, in one space, as an animated WebP that shows them in turn.
-
-    Fewer slices than a mosaic keep the file small.
-
-    Parameters
-    ----------
-    first, second : ndarray, shape (x, y, z)
-        Baseline and follow-up.
-    path : Path
-        File to write.
-    spacing_mm, title, brain
-        As for :func:`mosaic`.
-    names : tuple of str
-        Names of the visits.
-    windows : tuple of windows, optional
-        Grey values shown as black and white in each visit.
-    """
-    windows = windows or (robust_window(first, brain), robust_window(second, brain))
-    frames = [
-        mosaic(
-            image,
-            {},
-            spacing_mm=spacing_mm,
-            title=f"{title}: {name}",
-            brain=brain,
-            window=window,
-            n_slices=6,
-        )
-        for image, name, window in zip((first, second), names, windows, strict=True)
-    ]
-    save_animation(frames, path)
 
 
 def _grey_overview(

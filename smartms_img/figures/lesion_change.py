@@ -8,11 +8,10 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from smartms_img.figures.brain import MARGIN_MM, Picture, Spacing, Volume, robust_window
+from smartms_img.figures.brain import Picture, Spacing, Volume, robust_window
 from smartms_img.figures.canvas import HEAD_PX, Canvas, arrange
-from smartms_img.figures.planes import Box, Plane, Tile, bounding_box, lesion_slices, spread
+from smartms_img.figures.planes import Plane, Tile
 
-CHANGE_SLICES = 6
 GALLERY_LESIONS = 12
 GALLERY_MM = 36.0
 GALLERY_ZOOM = 2.5
@@ -26,48 +25,6 @@ CHANGE_CLASSES: dict[int, tuple[str, str]] = {
 }
 STABLE_COLOUR = "#b8b8b8"
 _GALLERY_CLASSES = (1, 2)
-
-
-def change_mosaic(
-    first: Volume,
-    second: Volume,
-    change: Volume,
-    lesions: Volume,
-    *,
-    spacing_mm: Spacing,
-    names: tuple[str, str],
-    title: str,
-    brain: Volume,
-) -> Picture:
-    """Draw both visits side by side where lesions changed, the most change first.
-
-    At most ``CHANGE_SLICES`` slices; without any change as many are shown evenly spread.
-
-    Parameters
-    ----------
-    first, second : ndarray, shape (x, y, z)
-        Baseline and follow-up in one space.
-    change : ndarray of int, shape (x, y, z)
-        Classes of ``CHANGE_CLASSES``; 0 where nothing changed.
-    lesions : ndarray of bool, shape (x, y, z)
-        Lesions of either visit.
-    names : tuple of str
-        Names of the visits.
-    """
-    box = bounding_box(brain, spacing_mm, MARGIN_MM)
-    indices = lesion_slices(change, CHANGE_SLICES)
-    title = title if indices else f"{title}: no lesion changed"
-    tiles = _pair_rows(indices or spread(box, 2, CHANGE_SLICES, keep=0.6), box, spacing_mm)
-    windows = (robust_window(first, brain), robust_window(second, brain))
-    canvas = Canvas((tile for row in tiles for tile in row), title=title)
-    for number, tile in enumerate(canvas.tiles):
-        visit = number % 2
-        canvas.put(tile, tile.grey((first, second)[visit], windows[visit]))
-        _outlines(canvas, tile, change, lesions)
-        canvas.write(tile.left_px + 3, tile.top_px + 8, names[visit], size=8)
-    canvas.mark_sides()
-    canvas.legend({"stable": STABLE_COLOUR} | dict(CHANGE_CLASSES.values()))
-    return canvas.render()
 
 
 def lesion_gallery(
@@ -116,7 +73,7 @@ def lesion_gallery(
         visit, lesion = number % 2, number // per_row
         canvas.put(tile, tile.grey((first, second)[visit], windows[visit]))
         if visit:
-            _outlines(canvas, tile, change, change * 0)
+            outline_change(canvas, tile, change, change * 0)
         text = names[visit]
         if number % per_row == 0:
             volume_mm3 = sizes[shown[lesion] - 1] * np.prod(spacing_mm)
@@ -128,7 +85,8 @@ def lesion_gallery(
     return canvas.render()
 
 
-def _outlines(canvas: Canvas, tile: Tile, change: Volume, lesions: Volume) -> None:
+def outline_change(canvas: Canvas, tile: Tile, change: Volume, lesions: Volume) -> None:
+    """Draw the outlines of lesions over a tile, in the colours of their classes."""
     canvas.outline(tile, lesions, STABLE_COLOUR)
     for value, (_, colour) in CHANGE_CLASSES.items():
         canvas.outline(tile, change == value, colour)
@@ -150,11 +108,3 @@ def _lesion_row(
         for plane in Plane
         for _ in range(2)
     ]
-
-
-def _pair_rows(indices: list[int], box: Box, spacing_mm: Spacing) -> list[list[Tile]]:
-    pairs = [[Tile(Plane.AXIAL, index, box, spacing_mm)] * 2 for index in indices]
-    rows = [
-        [tile for pair in pairs[at : at + 3] for tile in pair] for at in range(0, len(pairs), 3)
-    ]
-    return arrange(rows, HEAD_PX)

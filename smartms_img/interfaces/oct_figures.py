@@ -18,7 +18,7 @@ from smartms_img.figures.oct import (
     thickness_map,
     tsnit_curve,
 )
-from smartms_img.figures.png import save_png
+from smartms_img.figures.png import figure_pixels, save_png, save_webp
 from smartms_img.io.atomic import write_json
 from smartms_img.io.layout import figure_stem
 from smartms_img.io.oct_model import OctScan, ScanPattern
@@ -29,6 +29,8 @@ from smartms_img.oct.scan import measure_scan, scan_grid
 from smartms_img.oct.scan_course import scan_course_mm
 
 ANY_COVERAGE = 0.5
+# Pictures of the scan itself; the others are charts.
+_SCANS = frozenset({"layers", "fundus"})
 
 
 @dataclass(frozen=True)
@@ -78,10 +80,14 @@ def draw_scan(
     written = []
     for order, picture in enumerate(pictures):
         base = f"{figure_stem(stem)}_{picture.what}"
-        save_png(picture.figure, staging / f"{base}.png")
         entry = {"title": picture.title, "alt": picture.alt, "unit": unit, "order": order}
         write_json(staging / f"{base}.json", entry)
-        written.append(f"{base}.png")
+        if picture.what in _SCANS:
+            save_webp(figure_pixels(picture.figure), staging / f"{base}.webp")
+            written.append(f"{base}.webp")
+        else:
+            save_png(picture.figure, staging / f"{base}.png")
+            written.append(f"{base}.png")
     return written
 
 

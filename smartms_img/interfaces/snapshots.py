@@ -9,14 +9,16 @@ import numpy as np
 from nipype.interfaces.base import BaseInterfaceInputSpec, TraitedSpec, isdefined, traits
 
 from smartms_img.figures.brain import (
-    flicker,
+    Volume,
+    hide_face,
     map_mosaic,
     mosaic,
     regions_mosaic,
     robust_window,
 )
-from smartms_img.figures.lesion_change import change_mosaic, lesion_gallery
-from smartms_img.figures.png import save_png
+from smartms_img.figures.lesion_change import lesion_gallery
+from smartms_img.figures.png import save_webp
+from smartms_img.figures.triptych import change_frames, visit_frames
 from smartms_img.interfaces.arrays import get, get_arrays, get_mask
 from smartms_img.interfaces.base import SimpleInterface
 from smartms_img.io.atomic import write_json
@@ -49,18 +51,23 @@ class _Snapshots(SimpleInterface):
 
     output_spec = _SnapshotsOutputSpec
 
-    def _path(self, what: str, suffix: str = "png") -> Path:
-        return Path(self.inputs.staging) / f"{figure_stem(self.inputs.stem)}_{what}.{suffix}"
-
-    def _note(self, path: Path, title: str, alt: str, order: int) -> None:
-        note = {"title": title, "alt": alt, "unit": self.inputs.unit, "order": order}
-        write_json(path.with_suffix(".json"), note)
-        self._results.setdefault("figures", []).append(str(path))
-
     def _save(self, picture: Any, what: str, title: str, alt: str, order: int) -> None:
-        path = self._path(what)
-        save_png(picture, path)
-        self._note(path, title, alt, order)
+        self._save_frames([picture], [what], what, title, alt, order)
+
+    def _save_triptych(self, frames: Any, what: str, title: str, alt: str, order: int) -> None:
+        names = [f"{what}{number}" for number, _ in enumerate(frames, start=1)]
+        self._save_frames(frames, names, what, title, alt, order)
+
+    def _save_frames(
+        self, pictures: Any, names: list[str], what: str, title: str, alt: str, order: int
+    ) -> None:
+        stem = f"{figure_stem(self.inputs.stem)}_"
+        paths = [Path(self.inputs.staging) / f"{stem}{name}.webp" for name in names]
+        for picture, path in zip(pictures, paths, strict=True):
+            save_webp(picture, path)
+        note = {"title": title, "alt": alt, "unit": self.inputs.unit, "order": order}
+        write_json(paths[0].with_name(f"{Path(stem).name}{what}.json"), note)
+        self._results.setdefault("figures", []).extend(str(path) for path in paths)
 
 
 class _SessionSnapshotsInputSpec(_SnapshotsInputSpec):
@@ -81,21 +88,22 @@ class SessionSnapshots(_Snapshots):
     def _compute(self, folder: Path) -> None:  # noqa: ARG002 - writes to the staging folder
         t1w, mask = get(self.inputs.t1w), get_mask(self.inputs.brain_mask).data
         tissue = Tissue(**get_arrays(self.inputs.tissue)).labels
+        image = hide_face(t1w.data, mask, t1w.spacing_mm)
         shown: dict[str, Any] = {
             "spacing_mm": t1w.spacing_mm,
             "brain": mask,
             "window": robust_window(t1w.data, mask),
         }
         title = "Brain mask on the T1w"
-        picture = mosaic(t1w.data, {"brain": (mask, "#e6194b")}, title=title, **shown)
+        picture = mosaic(image, {"brain": (mask, "#e6194b")}, title=title, **shown)
         self._save(picture, "mask", title, "T1w slices with the outline of the brain mask", 10)
         outlines = {"grey": (tissue >= 2, "#3cb44b"), "white": (tissue == 3, "#ffe119")}
         title = "Tissue on the T1w"
-        picture = mosaic(t1w.data, outlines, title=title, **shown)
+        picture = mosaic(image, outlines, title=title, **shown)
         self._save(picture, "tissue", title, "T1w slices with outlines of grey and white", 20)
         regions = get_arrays(self.inputs.maps)["regions"]
         title = "Regions on the T1w"
-        picture = regions_mosaic(t1w.data, regions, _REGION_COLOURS, title=title, **shown)
+        picture = regions_mosaic(image, regions, _REGION_COLOURS, title=title, **shown)
         self._save(picture, "regions", title, "T1w slices with regions in colour", 30)
         if isdefined(self.inputs.flair):
             self._lesions()
@@ -105,7 +113,7 @@ class SessionSnapshots(_Snapshots):
         brain = get_arrays(self.inputs.context)["mask"] > 0.5
         title = "Lesions on the FLAIR"
         picture = mosaic(
-            flair.data,
+            hide_face(flair.data, brain, flair.spacing_mm),
             {"lesion": (lesions, "#e6194b")},
             spacing_mm=flair.spacing_mm,
             title=title,
@@ -134,20 +142,16 @@ class PairSnapshots(_Snapshots):
     def _compute(self, folder: Path) -> None:  # noqa: ARG002 - writes to the staging folder
         both, jacobian = get_arrays(self.inputs.halfway), get(self.inputs.log_jacobian)
         brain, spacing = both["mask"] > 0, jacobian.spacing_mm
-        title, path = "Both visits in the halfway space", self._path("flicker", "webp")
-        flicker(
-            both["t1w_base"],
-            both["t1w_follow"],
-            path,
-            spacing_mm=spacing,
-            names=_VISITS,
-            title=title,
-            brain=brain,
+        look: dict[str, Any] = {"spacing_mm": spacing, "brain": brain}
+        base, follow = (
+            hide_face(both[name], brain, spacing) for name in ("t1w_base", "t1w_follow")
         )
-        self._note(path, title, "T1w of both visits shown in turn", 50)
+        frames = visit_frames(base, follow, **look)
+        title = "Both visits in the halfway space"
+        self._save_triptych(frames, "flicker", title, "T1w slices of a visit", 50)
         title = "Local volume change"
         picture = map_mosaic(
-            both["t1w_base"],
+            base,
             100.0 * (np.exp(jacobian.data) - 1.0),
             brain,
             limits=(-10.0, 10.0),
@@ -157,23 +161,20 @@ class PairSnapshots(_Snapshots):
         )
         self._save(picture, "jacobian", title, "Map of local volume change on the T1w", 60)
         if isdefined(self.inputs.change):
-            self._change(both, brain, spacing)
+            base, follow = (
+                hide_face(both[name], brain, spacing) for name in ("flair_base", "flair_follow")
+            )
+            self._change(base, follow, look)
 
-    def _change(
-        self,
-        both: dict[str, np.ndarray],
-        brain: np.ndarray,
-        spacing: tuple[float, float, float],
-    ) -> None:
-        flairs = both["flair_base"], both["flair_follow"]
+    def _change(self, base: Volume, follow: Volume, look: dict[str, Any]) -> None:
         change = get(self.inputs.change).data
-        look: dict[str, Any] = {"spacing_mm": spacing, "names": _VISITS, "brain": brain}
-        title = "Lesion change on the FLAIR"
         lesions = get_mask(self.inputs.lesions).data
-        picture = change_mosaic(*flairs, change, lesions, title=title, **look)
-        self._save(picture, "change", title, "FLAIR of both visits with changed lesions", 70)
+        frames = change_frames(base, follow, change, lesions, **look)
+        title = "Lesion change on the FLAIR"
+        alt = "FLAIR slices of a visit where lesions changed most"
+        self._save_triptych(frames, "change", title, alt, 70)
         title = "New and enlarging lesions"
-        gallery = lesion_gallery(*flairs, change, title=title, **look)
+        gallery = lesion_gallery(base, follow, change, names=_VISITS, title=title, **look)
         if gallery is not None:
             alt = "Each new or enlarging lesion in three planes at both visits"
             self._save(gallery, "gallery", title, alt, 75)

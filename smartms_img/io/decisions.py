@@ -31,3 +31,22 @@ class Decision:
     reason: str
     decided_by: str
     paramcd: str = ""
+
+
+@dataclass(frozen=True)
+class ReaderFigure:
+    """A number about the readers, as ``tables/qc.tsv`` has it: it decides nothing.
+
+    Attributes
+    ----------
+    metric : str
+        What was computed.
+    value : float or None
+        None where it cannot be.
+    note : str
+        Of whom, of what, with which confidence interval, from how many ratings.
+    """
+
+    metric: str
+    value: float | None
+    note: str

@@ -82,28 +82,58 @@ class Reading:
         return {rating.judgement.verdict for rating in self.by_reader.values()}
 
 
-def readings(results: Mapping[str, UnitResult], ratings: Iterable[Rating]) -> dict[Place, Reading]:
+class Readings:
+    """Every element that can be rated, kept up with ratings that are added.
+
+    Parameters
+    ----------
+    results : mapping of str to UnitResult
+        By unit id. Only units that are done have elements.
+    """
+
+    def __init__(self, results: Mapping[str, UnitResult]) -> None:
+        self._shown: dict[Place, tuple[Element, Mapping[str, str]]] = {}
+        for unit, result in results.items():
+            if result.standing != "done" or result.attempt is None:
+                continue
+            for element in elements_of(result.row.kind):
+                if shown := shown_files(element, result.attempt.outputs):
+                    self._shown[unit, element.key] = element, shown
+        self._said: dict[Place, list[Rating]] = {}
+        self._count = 0
+        self.found = {place: self._reading(place) for place in self._shown}
+
+    def follow(self, ratings: Sequence[Rating]) -> None:
+        """Take in what was added: ``ratings`` are all, in the order in which they were made."""
+        added = ratings[self._count :]
+        self._count = len(ratings)
+        places = {(said.unit, said.element) for said in (rating.judgement for rating in added)}
+        for rating in added:
+            place = rating.judgement.unit, rating.judgement.element
+            self._said.setdefault(place, []).append(rating)
+        self.found |= {place: self._reading(place) for place in places if place in self._shown}
+
+    def said(self, place: Place) -> Sequence[Rating]:
+        """Return all that was ever said about an element."""
+        return self._said.get(place, ())
+
+    def _reading(self, place: Place) -> Reading:
+        return _reading(place[0], *self._shown[place], standing(self.said(place)))
+
+
+def readings(results: Mapping[str, UnitResult], ratings: Sequence[Rating]) -> dict[Place, Reading]:
     """Return every element that can be rated, and what was said about it.
 
     Parameters
     ----------
     results : mapping of str to UnitResult
         By unit id. Only units that are done have elements.
-    ratings : iterable of Rating
+    ratings : sequence of Rating
         In the order in which they were made.
     """
-    said: dict[Place, list[Rating]] = {}
-    for rating in standing(ratings):
-        said.setdefault((rating.judgement.unit, rating.judgement.element), []).append(rating)
-    found: dict[Place, Reading] = {}
-    for unit, result in results.items():
-        if result.standing != "done" or result.attempt is None:
-            continue
-        for element in elements_of(result.row.kind):
-            if shown := shown_files(element, result.attempt.outputs):
-                place = unit, element.key
-                found[place] = _reading(unit, element, shown, said.get(place, []))
-    return found
+    kept = Readings(results)
+    kept.follow(ratings)
+    return kept.found
 
 
 def standing(ratings: Iterable[Rating]) -> list[Rating]:

@@ -4,38 +4,28 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from smartms_img.io.atomic import write_text
+from smartms_img.io.ratings import Rating
 from smartms_img.io.results import UnitResult
-from smartms_img.io.tsv import read_tsv
-from smartms_img.qc.report_model import KEY_LOCATIONS, STATES, SubjectView, view_subjects
+from smartms_img.qc.agreement import agreements
+from smartms_img.qc.cohort import distributions
+from smartms_img.qc.reader_figures import drifts
+from smartms_img.qc.readings import Reading, readings
+from smartms_img.qc.report_endpoints import completeness, endpoint_tables, read_main_endpoints
+from smartms_img.qc.report_model import STATES, Cohort, SubjectView, view_subjects
+from smartms_img.qc.rubric import ELEMENTS
 
-ENDPOINTS_FILE = "tables/endpoints.tsv"
-
-
-@dataclass(frozen=True)
-class EndpointCell:
-    """One value of the endpoint table as it is shown: text, QC status, reason."""
-
-    text: str
-    status: str
-    reason: str
+_OVERVIEW = "tables/overview.html"
 
 
-@dataclass(frozen=True)
-class EndpointTable:
-    """Endpoints by visit of one subject; rows are (name, unit, a cell for every visit)."""
+def write_report(out: Path, results: Mapping[str, UnitResult], ratings: Sequence[Rating]) -> Path:
+    """Write ``index.html``, ``cohort.html`` and one ``sub-<label>.html`` a subject.
 
-    visits: tuple[str, ...]
-    rows: tuple[tuple[str, str, tuple[EndpointCell, ...]], ...]
-
-
-def write_report(out: Path, results: Mapping[str, UnitResult]) -> Path:
-    """Write ``index.html`` and one ``sub-<label>.html`` a subject; the same input, same bytes.
+    The same input gives the same bytes.
 
     Parameters
     ----------
@@ -43,6 +33,8 @@ def write_report(out: Path, results: Mapping[str, UnitResult]) -> Path:
         Output directory; what is not there yet is shown as missing.
     results : mapping of str to UnitResult
         What :func:`smartms_img.io.results.read_results` found there.
+    ratings : sequence of Rating
+        What readers have said. A verdict is shown once it is decided, and not before.
 
     Returns
     -------
@@ -50,8 +42,13 @@ def write_report(out: Path, results: Mapping[str, UnitResult]) -> Path:
         The overview.
     """
     templates = _templates()
-    subjects = view_subjects(out, results)
-    endpoints = _endpoint_tables(out)
+    checks, read = distributions(results), readings(results, ratings)
+    by_unit: dict[str, list[Reading]] = {}
+    for reading in read.values():
+        by_unit.setdefault(reading.unit, []).append(reading)
+    subjects = view_subjects(out, results, Cohort(checks, by_unit))
+    rows = read_main_endpoints(out)
+    endpoints = endpoint_tables(rows)
     for number, subject in enumerate(subjects):
         page = templates.get_template("subject.html.j2").render(
             subject=subject,
@@ -60,6 +57,17 @@ def write_report(out: Path, results: Mapping[str, UnitResult]) -> Path:
             endpoints=endpoints.get(subject.label),
         )
         write_text(out / f"sub-{subject.label}.html", page)
+    cohort = templates.get_template("cohort.html.j2").render(
+        checks=checks.values(),
+        pages={unit: f"sub-{result.row.subject}.html" for unit, result in results.items()},
+        complete=completeness(rows),
+        agreements=agreements(ratings),
+        drifts=drifts(ratings),
+        elements=ELEMENTS,
+        states=Counter(reading.state for reading in read.values()),
+        overview=(out / _OVERVIEW).is_file(),
+    )
+    write_text(out / "cohort.html", cohort)
     index = out / "index.html"
     write_text(index, templates.get_template("index.html.j2").render(_overview(subjects)))
     return index
@@ -87,34 +95,3 @@ def _overview(subjects: Sequence[SubjectView]) -> dict[str, object]:
         "counts": [(state, sign, counts[state]) for state, sign in STATES.items()],
         "total": len(units),
     }
-
-
-def _endpoint_tables(out: Path) -> dict[str, EndpointTable]:
-    """Return the main endpoints by subject label; nothing where there is no table yet."""
-    path = out / ENDPOINTS_FILE
-    rows = read_tsv(path, key="PARAMCD") if path.is_file() else []
-    by_subject: dict[str, list[dict[str, str]]] = {}
-    for row in rows:
-        if row["LOC"] in KEY_LOCATIONS:
-            label = row["USUBJID"].removeprefix(f"{row['STUDYID']}-")
-            by_subject.setdefault(label, []).append(row)
-    return {label: _endpoint_table(own) for label, own in by_subject.items()}
-
-
-def _endpoint_table(rows: Sequence[Mapping[str, str]]) -> EndpointTable:
-    numbers = {row["AVISIT"]: int(row["AVISITN"]) for row in rows}
-    visits = sorted(numbers, key=lambda visit: numbers[visit])
-    lines: dict[tuple[str, str], dict[str, EndpointCell]] = {}
-    usual = rows[0]["BASETYPE"]
-    for row in rows:
-        against = "" if row["BASETYPE"] == usual else f"(against {row['BASETYPE']})"
-        parts = (row["PARAMCD"], row["LOC"], row["LAT"], against)
-        name = " ".join(part for part in parts if part)
-        cell = EndpointCell(row["AVAL"] or "missing", row["QCSTAT"], row["QCREAS"])
-        lines.setdefault((name, row["AVALU"]), {})[row["AVISIT"]] = cell
-    none = EndpointCell("", "", "")
-    table = [
-        (name, unit, tuple(cells.get(visit, none) for visit in visits))
-        for (name, unit), cells in lines.items()
-    ]
-    return EndpointTable(tuple(visits), tuple(table))

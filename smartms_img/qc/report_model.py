@@ -1,10 +1,8 @@
-"""What the QC report shows, read from an output directory.
-
-Only the results of the units, figures and the endpoint table are read.
-"""
+"""What the QC report shows of each subject, read from an output directory."""
 
 from __future__ import annotations
 
+import glob
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +17,9 @@ from smartms_img.io.measures import Measure, QcMetric
 from smartms_img.io.plan_table import PlanRow
 from smartms_img.io.results import UnitResult
 from smartms_img.naming import QcStatus, UnitKind
+from smartms_img.qc.cohort import Check, Distribution, kind_name
+from smartms_img.qc.readings import Reading
+from smartms_img.qc.report_endpoints import KEY_LOCATIONS
 
 PICTURE_SUFFIXES = (".png", ".webp")
 # States of a unit, the worst first, with the sign that stands beside the colour.
@@ -34,24 +35,22 @@ STATES: dict[str, str] = {
     "done": "\N{CHECK MARK}",
     "QC pass": "\N{CHECK MARK}",
 }
-# LOC of the measures that stand in the open; the others are folded away.
-KEY_LOCATIONS = ("", "G", "M6")
 _KIND_ORDER = (UnitKind.SESSION, UnitKind.PAIR, UnitKind.EYE, UnitKind.SUBJECT)
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture: path relative to the output directory as a URL, and what it shows.
+    """A picture and what it shows.
 
-    ``width`` and ``height`` are 0 where the picture itself is missing.
+    ``urls`` are paths relative to the output directory: several for frames of both visits, none
+    where the picture is missing. ``width`` and ``height`` are those of a frame.
     """
 
     title: str
     alt: str
-    url: str
+    urls: tuple[str, ...]
     width: int
     height: int
-    animated: bool
 
 
 @dataclass(frozen=True)
@@ -66,13 +65,32 @@ class MeasureLine:
 
 
 @dataclass(frozen=True)
+class MetricLine:
+    """A check and its place among those of all units of the kind."""
+
+    metric: QcMetric
+    cohort: Distribution
+
+    @property
+    def place(self) -> str:
+        """Where the value stands, in words."""
+        return self.cohort.place(self.metric.value)
+
+    @property
+    def is_outlier(self) -> bool:
+        """Whether the value is far from the others."""
+        return any(value == self.metric.value for value, _ in self.cohort.outliers)
+
+
+@dataclass(frozen=True)
 class UnitView:
     """One unit of the plan and everything that is known about it."""
 
     row: PlanRow
     state: str
     reason: str
-    metrics: tuple[QcMetric, ...]
+    metrics: tuple[MetricLine, ...]
+    readings: tuple[Reading, ...]
     figures: tuple[Figure, ...]
     measures: tuple[MeasureLine, ...]
     log_url: str
@@ -126,30 +144,58 @@ class SubjectView:
         return tuple(-ranks.count(rank) for rank in range(len(STATES)))
 
 
-def view_subjects(out: Path, results: Mapping[str, UnitResult]) -> list[SubjectView]:
+@dataclass(frozen=True)
+class Cohort:
+    """What the page of a subject says about the others.
+
+    Attributes
+    ----------
+    checks : dict
+        As :func:`smartms_img.qc.cohort.distributions` gives them.
+    readings : dict of str to list of Reading
+        What readers have said, by unit id.
+    """
+
+    checks: Mapping[Check, Distribution]
+    readings: Mapping[str, Sequence[Reading]]
+
+
+def view_subjects(
+    out: Path, results: Mapping[str, UnitResult], cohort: Cohort
+) -> list[SubjectView]:
     """Return what the report shows of every subject of an output directory, sorted by label."""
-    subjects = sorted({result.row.subject for result in results.values()})
-    return [
-        _subject(out, label, [r for r in results.values() if r.row.subject == label])
-        for label in subjects
-    ]
+    by_subject: dict[str, list[UnitResult]] = {}
+    for result in results.values():
+        by_subject.setdefault(result.row.subject, []).append(result)
+    return [_subject(out, label, by_subject[label], cohort) for label in sorted(by_subject)]
 
 
-def _subject(out: Path, label: str, results: Sequence[UnitResult]) -> SubjectView:
+def _subject(out: Path, label: str, results: Sequence[UnitResult], cohort: Cohort) -> SubjectView:
     figures = _figures(out, label)
     ordered = sorted(results, key=lambda result: _KIND_ORDER.index(result.row.kind))
-    return SubjectView(
-        label,
-        tuple(_unit(out, result, tuple(figures.get(result.row.unit, ()))) for result in ordered),
+    units = (_unit(out, r, tuple(figures.get(r.row.unit, ())), cohort) for r in ordered)
+    return SubjectView(label, tuple(units))
+
+
+def _unit(out: Path, result: UnitResult, figures: tuple[Figure, ...], cohort: Cohort) -> UnitView:
+    row, (state, reason) = result.row, _state(out, result)
+    log = unit_folder(out, row.unit) / "failure.md"
+    kind = kind_name(row)
+    # What is outdated has no place among the checks that count.
+    metrics = (
+        MetricLine(m, cohort.checks.get((kind, m.metric)) or Distribution(kind, m.metric))
+        for m in result.metrics
     )
-
-
-def _unit(out: Path, result: UnitResult, figures: tuple[Figure, ...]) -> UnitView:
-    state, reason = _state(out, result)
-    log = unit_folder(out, result.row.unit) / "failure.md"
-    log_url = quote(log.relative_to(out).as_posix()) if log.is_file() else ""
-    lines = tuple(_line(measure) for measure in result.measures)
-    return UnitView(result.row, state, reason, result.metrics, figures, lines, log_url)
+    return UnitView(
+        row=row,
+        state=state,
+        reason=reason,
+        metrics=tuple(metrics),
+        readings=tuple(cohort.readings.get(row.unit, ())),
+        figures=figures,
+        measures=tuple(_line(measure) for measure in result.measures),
+        log_url=quote(log.relative_to(out).as_posix()) if log.is_file() else "",
+    )
 
 
 def _state(out: Path, result: UnitResult) -> tuple[str, str]:
@@ -191,15 +237,15 @@ def _figures(out: Path, subject: str) -> dict[str, list[Figure]]:
 
 
 def _figure(out: Path, path: Path, text: dict[str, str]) -> Figure:
-    candidates = [path.with_suffix(suffix) for suffix in PICTURE_SUFFIXES]
-    picture = next((file for file in candidates if file.is_file()), None)
-    if picture is None:
-        return Figure(text["title"], text["alt"], "", 0, 0, animated=False)
-    with Image.open(picture) as image:
+    frames = sorted(path.parent.glob(f"{glob.escape(path.stem)}[1-9].webp"))
+    single = [path.with_suffix(suffix) for suffix in PICTURE_SUFFIXES]
+    files = frames or [file for file in single if file.is_file()][:1]
+    if not files:
+        return Figure(text["title"], text["alt"], (), 0, 0)
+    with Image.open(files[0]) as image:
         width, height = image.size
-        animated = getattr(image, "n_frames", 1) > 1
-    url = quote(picture.relative_to(out).as_posix())
-    return Figure(text["title"], text["alt"], url, width, height, animated)
+    urls = tuple(quote(file.relative_to(out).as_posix()) for file in files)
+    return Figure(text["title"], text["alt"], urls, width, height)
 
 
 def _line(measure: Measure) -> MeasureLine:

@@ -23,7 +23,7 @@ _UNDECIDED = {
 
 
 def decisions(
-    results: Mapping[str, UnitResult], ratings: Iterable[Rating], rules: ReviewRules
+    results: Mapping[str, UnitResult], ratings: Sequence[Rating], rules: ReviewRules
 ) -> tuple[Decision, ...]:
     """Return the decisions about every unit.
 
@@ -35,7 +35,7 @@ def decisions(
     ----------
     results : mapping of str to UnitResult
         By unit id.
-    ratings : iterable of Rating
+    ratings : sequence of Rating
         In the order in which they were made.
     rules : ReviewRules
         Of the study.

@@ -47,13 +47,17 @@ class Element:
     title, question : str
         What readers see.
     pictures : tuple of str
-        Last part of the names of its pictures.
+        Last part of the names of its pictures. Frames of one picture, to be shown side by side
+        and in turn, are numbered behind it: ``flicker1``, ``flicker2``.
     derivatives : tuple of str
         Patterns of the names of the files that the pictures show.
     reasons : dict of str to str
         The check-list: what is said in the ratings, and what readers see.
     part : {'unit', 'volumes', 'lesions'}
         Which endpoints of the unit a verdict decides: all, or those of one part.
+    either_way : bool
+        Whether the frames look the same in either order, so that which visit came first can be
+        kept from the reader.
     """
 
     key: str
@@ -64,6 +68,7 @@ class Element:
     derivatives: tuple[str, ...]
     reasons: Mapping[str, str]
     part: Literal["unit", "volumes", "lesions"]
+    either_way: bool = False
 
     def covers(self, item: Endpoint) -> bool:
         """Tell whether a verdict decides an endpoint of the unit."""
@@ -132,6 +137,7 @@ ELEMENTS: Mapping[str, Element] = {
                 "contrast": "the visits differ in contrast",
             },
             "unit",
+            either_way=True,
         ),
         Element(
             "volume_change",
@@ -203,16 +209,28 @@ def shown_files(element: Element, outputs: Mapping[str, str]) -> dict[str, str]:
     return {name: outputs[name] for name in sorted((*pictures, *shown))} if pictures else {}
 
 
-def pictures_of(element: Element, shown: Mapping[str, str]) -> list[str]:
-    """Return the pictures among the files that a verdict is bound to, as readers see them."""
-    names = [name for name in shown if _is_picture(element, PurePosixPath(name))]
-    order = {part: place for place, part in enumerate(element.pictures)}
-    return sorted(names, key=lambda name: order[PurePosixPath(name).stem.rpartition("_")[2]])
+def pictures_of(element: Element, shown: Mapping[str, str]) -> list[list[str]]:
+    """Return the pictures among the files that a verdict is bound to, as readers see them.
+
+    Returns
+    -------
+    list of list of str
+        The frames of each picture, by path; one where it has no others.
+    """
+    by_part: dict[str, list[str]] = {}
+    for name in sorted(shown):
+        if _is_picture(element, PurePosixPath(name)):
+            by_part.setdefault(_part(PurePosixPath(name)), []).append(name)
+    return [by_part[part] for part in element.pictures if part in by_part]
 
 
 def _is_picture(element: Element, path: PurePosixPath) -> bool:
     is_picture = path.suffix in {".png", ".webp"} and path.parent.name == "figures"
-    return is_picture and path.stem.rpartition("_")[2] in element.pictures
+    return is_picture and _part(path) in element.pictures
+
+
+def _part(path: PurePosixPath) -> str:
+    return path.stem.rpartition("_")[2].rstrip("0123456789")
 
 
 def _is_shown(element: Element, path: PurePosixPath) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from smartms_img.config import StudyConfig
-from smartms_img.io.decisions import Decision
+from smartms_img.io.decisions import Decision, ReaderFigure
 from smartms_img.io.results import UnitResult
 from smartms_img.tables.apostel import APOSTEL_FILE, write_apostel
 from smartms_img.tables.assemble import assemble
@@ -43,6 +43,7 @@ def write_tables(
     decisions: Sequence[Decision],
     partitions: int | None = None,
     target: Path | None = None,
+    readers: Sequence[ReaderFigure] = (),
 ) -> Path:
     """Write the tables of an output directory.
 
@@ -66,6 +67,8 @@ def write_tables(
         on the result.
     target : Path, optional
         Folder to write below; by default the output directory itself.
+    readers : sequence of ReaderFigure
+        Numbers about the readers, for ``qc.tsv``.
 
     Returns
     -------
@@ -85,7 +88,7 @@ def write_tables(
     subjects = gather_evidence(results, decisions)
     workers = _cores() if len(subjects) > _SUBJECTS_A_PART else 1
     write_endpoint_files(folder, _parts(subjects, config, partitions), config, workers)
-    write_qc_table(folder, results)
+    write_qc_table(folder, results, readers)
     write_overview(folder, read_endpoints(folder, OVERVIEW_COLUMNS), config)
     write_apostel(out, results, config, decisions, target)
     write_methods(target, results, config)
@@ -110,6 +113,7 @@ def outdated_tables(
     results: Mapping[str, UnitResult],
     config: StudyConfig,
     decisions: Sequence[Decision],
+    readers: Sequence[ReaderFigure] = (),
 ) -> list[str]:
     """Return the files that :func:`write_tables` would change, and those it does not write.
 
@@ -117,7 +121,7 @@ def outdated_tables(
     """
     with TemporaryDirectory(prefix="smartms-") as name:
         fresh = Path(name)
-        write_tables(out, results, config, decisions, target=fresh)
+        write_tables(out, results, config, decisions, target=fresh, readers=readers)
         names = set(_table_files(fresh)) | set(_table_files(out))
         return sorted(name for name in names if not _same_bytes(out / name, fresh / name))
 

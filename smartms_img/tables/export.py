@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from smartms_img.catalogue import CATALOGUE
 from smartms_img.io.atomic import atomic_path, write_text
+from smartms_img.io.decisions import ReaderFigure
 from smartms_img.io.measures import QcMetric
 from smartms_img.io.plan_table import PlanRow
 from smartms_img.io.results import UnitResult
@@ -117,15 +118,19 @@ def from_arrow(rows: pa.Table) -> pd.DataFrame:
     return found
 
 
-def write_qc_table(folder: Path, results: Mapping[str, UnitResult]) -> None:
-    """Write ``qc.tsv``: one row a metric of every unit that has QC metrics.
+def write_qc_table(
+    folder: Path, results: Mapping[str, UnitResult], readers: Sequence[ReaderFigure]
+) -> None:
+    """Write ``qc.tsv``: one row a metric of every unit that has QC metrics, then the readers.
 
-    Subjects are sorted by label, and units of a subject by id.
+    Subjects are sorted by label, and units of a subject by id. Numbers about the readers have no
+    unit, threshold or verdict.
     """
     cells: list[Sequence[str]] = [QC_COLUMNS]
     rows = {(result.row.subject, name): result for name, result in results.items()}
     for _, result in sorted(rows.items()):
         cells += [_qc_line(result.row, metric) for metric in result.metrics]
+    cells += [_reader_line(figure) for figure in readers]
     write_text(folder / "qc.tsv", tsv_text(cells))
 
 
@@ -149,6 +154,12 @@ def _cells(table: pd.DataFrame, name: str) -> pa.Array:
 
 def _formatted(value: float, form: str) -> str:
     return format(value, form)
+
+
+def _reader_line(figure: ReaderFigure) -> list[str]:
+    value = "" if figure.value is None else f"{figure.value:.6f}"
+    known = {"kind": "readers", "metric": figure.metric, "value": value, "reason": figure.note}
+    return [known.get(column, "") for column in QC_COLUMNS]
 
 
 def _qc_line(row: PlanRow, metric: QcMetric) -> list[str]:

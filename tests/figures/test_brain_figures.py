@@ -5,16 +5,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.ndimage import distance_transform_edt
 
 from smartms_img.figures.brain import (
-    flicker,
+    MARGIN_MM,
+    hide_face,
     map_mosaic,
     mosaic,
     regions_mosaic,
     robust_window,
 )
-from smartms_img.figures.lesion_change import change_mosaic, lesion_gallery
+from smartms_img.figures.lesion_change import lesion_gallery
 from smartms_img.figures.png import save_png
+from smartms_img.figures.triptych import change_frames, visit_frames
 
 SPACING = (2.0, 2.0, 2.0)
 SHAPE = (60, 70, 60)
@@ -71,16 +74,35 @@ def test_map_is_red_below_and_blue_above(ball, image):
     assert colours(-1) > 0 > colours(1)
 
 
-def test_change_is_outlined_in_both_visits_in_the_colour_of_its_class(ball, image):
+def test_change_is_outlined_in_the_last_frame_only(ball, image):
     change = np.zeros(SHAPE, dtype=np.uint8)
     change[28:34, 30:36, 28:32] = 1
-    look = {"spacing_mm": SPACING, "names": ("M00", "M06"), "title": "", "brain": ball}
-    picture = change_mosaic(image, image, change, change > 0, **look)[40:]
-    reddish = (picture[..., 0].astype(int) - picture[..., 1]) > 90
-    half = picture.shape[1] // 2
-    assert reddish[:, :half].any() and reddish[:, half:].any()
-    quiet = change_mosaic(image, image, change * 0, change > 9, **look)[40:]
-    assert not ((quiet[..., 0].astype(int) - quiet[..., 1]) > 90).any()
+    look = {"spacing_mm": SPACING, "brain": ball}
+
+    def has_red(frame: np.ndarray) -> bool:
+        return bool(((frame[40:, :, 0].astype(int) - frame[40:, :, 1]) > 90).any())
+
+    frames = change_frames(image, image, change, change > 0, **look)
+    assert [has_red(frame) for frame in frames] == [False, False, True]
+    assert len({frame.shape for frame in frames}) == 1
+    quiet = change_frames(image, image, change * 0, change > 9, **look)
+    assert not any(has_red(frame) for frame in quiet)
+
+
+def test_frames_of_both_visits_have_one_window_and_size(ball, image):
+    first, second = visit_frames(image, image * 0.5, spacing_mm=SPACING, brain=ball)
+    assert first.shape == second.shape
+    inside = first[..., 0] > 150
+    assert np.median(second[inside]) < 0.6 * np.median(first[inside])
+
+
+def test_what_is_far_from_the_brain_is_hidden(ball, image):
+    shown = hide_face(image + 1000.0 * ~ball, ball, SPACING)
+    seen = np.isfinite(shown)
+    assert seen[ball].all()
+    far = distance_transform_edt(~ball, sampling=SPACING) > MARGIN_MM
+    assert far.any() and not seen[far].any()
+    assert np.isfinite(hide_face(image, ball & False, SPACING)).all()
 
 
 def test_the_gallery_has_a_row_for_each_new_or_enlarging_lesion(ball, image):
@@ -99,29 +121,6 @@ def test_the_gallery_has_a_row_for_each_new_or_enlarging_lesion(ball, image):
 def test_window_ignores_what_is_outside_the_brain(ball, image):
     loud = np.where(ball, image, 1e6)
     assert robust_window(loud, ball)[1] == pytest.approx(100)
-
-
-def test_flicker_shows_two_frames_and_repeats_to_the_byte(tmp_path: Path, ball, image):
-    paths = [tmp_path / name for name in ("a.webp", "b.webp")]
-    for path in paths:
-        flicker(
-            image,
-            image * 0.5,
-            path,
-            spacing_mm=SPACING,
-            names=("M00", "M06"),
-            title="T1w",
-            brain=ball,
-            windows=((0.0, 100.0), (0.0, 100.0)),
-        )
-    assert paths[0].read_bytes() == paths[1].read_bytes()
-    with Image.open(paths[0]) as animation:
-        assert animation.n_frames == 2
-        levels = []
-        for frame in range(2):
-            animation.seek(frame)
-            levels.append(np.asarray(animation.convert("L")).max())
-    assert levels[0] > 200
 
 
 def test_png_has_the_pixels_and_no_metadata(tmp_path: Path, ball, image):

@@ -33,7 +33,14 @@ FILES = {
         ("desc-brain_mask.nii.gz", "dseg.nii.gz", "label-lesion_mask.nii.gz"),
     ),
     UnitKind.PAIR: (
-        ("flicker.webp", "jacobian.png", "change.png"),
+        (
+            "flicker1.webp",
+            "flicker2.webp",
+            "jacobian.webp",
+            "change1.webp",
+            "change2.webp",
+            "change3.webp",
+        ),
         ("space-halfway_desc-logjacobian_map.nii.gz",),
     ),
     UnitKind.EYE: (("layers.png", "tsnit.png"), ("desc-layers.npz",)),

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from said import OUTPUTS, STEM, UNIT, Chain, done
+from said import FIGURES, OUTPUTS, STEM, UNIT, Chain, done
 
 from smartms_img.errors import InputError
 from smartms_img.qc.readings import Reading, readings, refuse_unfounded
@@ -25,10 +25,15 @@ def test_elements_are_those_that_have_pictures():
 def test_a_verdict_is_bound_to_pictures_and_what_they_show():
     shown = shown_files(ELEMENTS["tissue"], OUTPUTS)
     assert sorted(shown.values()) == ["2", "3", "7", "8"]
-    assert [name.rpartition("_")[2] for name in pictures_of(ELEMENTS["tissue"], shown)] == [
-        "tissue.png",
-        "regions.png",
-    ]
+    pictures = pictures_of(ELEMENTS["tissue"], shown)
+    assert pictures == [[f"{FIGURES}_tissue.png"], [f"{FIGURES}_regions.png"]]
+
+
+def test_frames_of_one_picture_stay_together():
+    names = [f"sub-1/figures/p_{name}.webp" for name in ("gallery", "change1", "change2")]
+    element = ELEMENTS["lesion_change"]
+    shown = shown_files(element, dict.fromkeys(names, "1"))
+    assert pictures_of(element, shown) == [names[1:], names[:1]]
 
 
 def test_two_readers_who_agree_decide():

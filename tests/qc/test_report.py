@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -16,6 +17,7 @@ from smartms_img.io.layout import measures_file
 from smartms_img.io.ledger import Attempt, write_attempt
 from smartms_img.io.measures import Measure, check, write_measures, write_qc
 from smartms_img.io.plan_table import read_plan
+from smartms_img.io.ratings import Judgement, RatingsLog
 from smartms_img.io.results import read_results
 from smartms_img.qc.report import write_report
 
@@ -37,17 +39,32 @@ DONE = Attempt(
     config_sha256="", method_version="1", inputs={}, outputs={},
 )  # fmt: skip
 STEM = "sub-01/ses-M00/anat/sub-01_ses-M00"
-ENDPOINTS = """\
-STUDYID\tUSUBJID\tAVISIT\tAVISITN\tPARAMCD\tLOC\tLAT\tAVAL\tAVALU\tQCSTAT\tQCREAS\tBASETYPE
-X-1\tX-1-01\tBaseline\t0\tT2LV\t\t\t1.234\tmL\tfail\tsnr 3 is below 5 (automatic)\tBaseline
-X-1\tX-1-01\tMonth 6\t6\tT2LV\t\t\t\tmL\tnotrun\tno FLAIR\tBaseline
-"""
+COLUMNS = [
+    "STUDYID",
+    "USUBJID",
+    "AVISIT",
+    "AVISITN",
+    "PARAMCD",
+    "LOC",
+    "LAT",
+    "AVAL",
+    "AVALU",
+    "QCSTAT",
+    "QCREAS",
+    "BASETYPE",
+]
+ENDPOINTS = [
+    ("X-1", "X-1-01", "Baseline", 0, "T2LV", "", "", 1.234, "mL", "fail", "snr 3", "Baseline"),
+    ("X-1", "X-1-01", "Month 6", 6, "T2LV", "", "", None, "mL", "notrun", "no FLAIR", "Baseline"),
+    ("X-1", "X-1-01", "Baseline", 0, "T2LV", "", "", 1.234, "mL", "fail", "snr 3", "Month 6"),
+    ("X-1", "X-1-01", "Baseline", 0, "T2LV", "DWM", "", 0.5, "mL", "pass", "", "Baseline"),
+]
 
 
 class Page(HTMLParser):
     """Collects what a page refers to, and checks that its elements nest."""
 
-    VOID = frozenset({"meta", "img", "link", "br"})
+    VOID = frozenset({"meta", "img", "link", "br", "input"})
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -71,6 +88,9 @@ class Page(HTMLParser):
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
 
+    def handle_startendtag(self, tag, attrs):
+        pass
+
     def handle_data(self, data):
         self.words.append(" ".join(data.split()))
 
@@ -80,7 +100,7 @@ class Page(HTMLParser):
 
 
 def show(out: Path) -> None:
-    write_report(out, read_results(out, default_study()))
+    write_report(out, read_results(out, default_study()), RatingsLog(out).read())
 
 
 def write_done(out: Path, unit: str, **changes: object) -> None:
@@ -119,7 +139,8 @@ def out(tmp_path: Path) -> Path:
     add_figure(tmp_path, "c_mask", UNITS[1], 1)
     add_figure(tmp_path, "a_lesions", UNITS[1], 3, picture=False)
     (tmp_path / "tables").mkdir()
-    (tmp_path / "tables" / "endpoints.tsv").write_text(ENDPOINTS, encoding="utf-8")
+    table = pd.DataFrame(ENDPOINTS, columns=COLUMNS)
+    table.to_parquet(tmp_path / "tables" / "endpoints.parquet")
     show(tmp_path)
     return tmp_path
 
@@ -156,6 +177,41 @@ def test_values_have_the_decimals_of_the_catalogue_and_metrics_their_threshold(o
 def test_endpoints_are_shown_by_visit_with_flags(out: Path):
     text = Page(out / "sub-01.html").text
     assert "Endpoint Baseline Month 6 Unit T2LV 1.234 fail missing notrun mL" in text
+    assert "T2LV (against Month 6) 1.234 fail mL" in text
+    assert "0.500" not in text
+
+
+def test_what_is_missing_is_counted_by_endpoint_and_by_subject(out: Path):
+    text = Page(out / "cohort.html").text
+    assert "Endpoint Baseline Month 6 T2LV 1/1 0/1" in text
+    assert "Subject Baseline Month 6 01 1/1 0/1" in text
+
+
+def test_frames_of_both_visits_stand_side_by_side_and_in_turn(out: Path):
+    pair = UNITS[3]
+    add_figure(out, "d_flicker", pair, 4, picture=False)
+    for number in (1, 2):
+        picture = Image.fromarray(np.zeros((30, 40, 3), dtype=np.uint8))
+        picture.save(out / f"sub-01/figures/d_flicker{number}.webp")
+    show(out)
+    shown = [i for i in Page(out / "sub-01.html").images if "d_flicker" in i["src"]]
+    assert [image["src"][-6] for image in shown] == ["1", "2", "1", "2"]
+    assert "Baseline M00" in shown[0]["alt"] and "Follow-up M06" in shown[1]["alt"]
+
+
+def test_a_verdict_of_readers_is_shown_once_it_is_decided(out: Path):
+    picture = "sub-01/figures/sub-01_ses-M00_mask.png"
+    write_done(out, UNITS[1], number=2, outputs={picture: "1"})
+    log = RatingsLog(out)
+    for reader in ("R1", "R2"):
+        log.append(
+            Judgement(reader, "reader", UNITS[1], "brain_mask", {picture: "1"}, "1", "fail")
+        )
+        show(out)
+        text = Page(out / "sub-01.html").text
+        assert ("Brain mask agreed fail" in text) == (reader == "R2")
+        assert ("Brain mask unread" in text) == (reader == "R1")
+    assert "R1 and R2 all 1 100 none: one verdict only" in Page(out / "cohort.html").text
 
 
 def test_pictures_exist_have_alternative_text_and_load_late(out: Path):
@@ -167,7 +223,7 @@ def test_pictures_exist_have_alternative_text_and_load_late(out: Path):
 
 
 def test_pages_need_no_network_and_links_lead_somewhere(out: Path):
-    for name in ("index.html", "sub-01.html", "sub-02.html"):
+    for name in ("index.html", "cohort.html", "sub-01.html", "sub-02.html"):
         text = (out / name).read_text(encoding="utf-8")
         assert "http:" not in text and "https:" not in text and "<script" not in text
         for link in Page(out / name).links:

@@ -48,9 +48,11 @@ def served(out: Path, store: Store, reader: str, role: str = "reader") -> Iterat
         server = uvicorn.Server(uvicorn.Config(guard, log_level="error"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
-        yield guard.address
-        server.should_exit = True
-        thread.join()
+        try:
+            yield guard.address
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 @pytest.fixture
@@ -69,11 +71,16 @@ def text(browser: webdriver.Chrome, name: str) -> str:
     return browser.find_element(By.ID, name).text
 
 
-def press(browser: webdriver.Chrome, keys: str) -> None:
-    """Press keys once the page heeds them."""
+def wait_until_idle(browser: webdriver.Chrome) -> None:
+    """Wait until the page heeds keys: what is to be seen is there."""
     WebDriverWait(browser, PATIENCE_S).until(
         lambda _: browser.find_elements(By.CSS_SELECTOR, "body[aria-busy=false]")
     )
+
+
+def press(browser: webdriver.Chrome, keys: str) -> None:
+    """Press keys once the page heeds them."""
+    wait_until_idle(browser)
     ActionChains(browser).send_keys(keys).perform()
 
 
@@ -90,6 +97,7 @@ def rate_all(browser: webdriver.Chrome, address: str, verdicts: dict[str, str]) 
     total = int(text(browser, "progress").split()[2])
     for number in range(total):
         wait_for(browser, "progress", f"{number} of {total}")
+        wait_until_idle(browser)
         WebDriverWait(browser, PATIENCE_S).until(
             lambda _: browser.execute_script(
                 "return [...document.querySelectorAll('#pictures img')]"
@@ -107,8 +115,8 @@ def rate_all(browser: webdriver.Chrome, address: str, verdicts: dict[str, str]) 
 def analysed(out: Path) -> dict[str, set[str]]:
     """Return ANL01FL of the values that there are, by PARAMCD."""
     config = default_study()
-    results, decisions = read_evidence(out, config)
-    folder = write_tables(out, results, config, decisions)
+    found = read_evidence(out, config)
+    folder = write_tables(out, found.results, config, found.decisions)
     table = pd.read_csv(folder / "endpoints.tsv", sep="\t", dtype=str, keep_default_na=False)
     valued = table[table["AVAL"] != ""]
     return {str(code): set(rows) for code, rows in valued.groupby("PARAMCD")["ANL01FL"]}
@@ -128,6 +136,7 @@ def test_two_readers_disagree_and_a_third_decides(tmp_path, browser):
     with served(out, store, "R3", "adjudicator") as address:
         browser.get(address)
         wait_for(browser, "progress", "0 of 1 rated")
+        wait_until_idle(browser)
         assert "fail" in text(browser, "others")
         press(browser, "p")
         wait_for(browser, "progress", "1 of 1 rated")

@@ -54,6 +54,7 @@ PATHS = [
     "/static/review.js",
     "/item/x",
     "/item/x/picture/1",
+    "/item/x/thumbnail",
     "/nothing",
     "/?token=x",
 ]
@@ -153,13 +154,13 @@ def test_nothing_tells_whom_the_pictures_are_of(reader, out):
     for entry in answers[3].json():
         path = f"/item/{entry['key']}"
         answers.append(reader.get(path))
-        for number in range(1, 6):
-            picture = reader.get(f"{path}/picture/{number}")
+        for name in (*(f"picture/{number}" for number in range(1, 6)), "thumbnail"):
+            picture = reader.get(f"{path}/{name}")
             answers.append(picture) if picture.status_code != 200 else pictures.append(picture)
         answers.append(reader.post(f"{path}/rating", json={"verdict": "pass"}, headers=ORIGIN))
         answers.append(reader.get(path))
-    # Two visits, a pair, an eye, and at least one picture of the repeat.
-    assert len(pictures) >= 2 * 4 + 3 + 2 + 1
+    # Those of two visits, a pair and an eye, one of the repeat at least, and the thumbnails.
+    assert len(pictures) >= 2 * 4 + 6 + 2 + 1 + 11
     for answer in answers:
         assert not TELLING.search(answer.text), answer.text
     for answer in (*answers, *pictures):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import io
+import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
+from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
 from smartms_img.errors import InputError
@@ -16,6 +19,7 @@ from smartms_img.io.results import UnitResult
 from smartms_img.qc.readings import (
     Place,
     Reading,
+    Readings,
     last_word,
     readings,
     refuse_unfounded,
@@ -24,6 +28,7 @@ from smartms_img.qc.review.order import reading_order
 from smartms_img.qc.review.store import Store, StoredSlot
 from smartms_img.qc.rubric import RUBRIC_VERSION, pictures_of
 
+_THUMBNAIL_PX = (480, 320)
 _MEDIA = {".png": "image/png", ".webp": "image/webp"}
 
 
@@ -58,8 +63,8 @@ class SlotView:
         Which one, what is rated, and what is asked.
     reasons : dict of str to str
         The check-list.
-    pictures : tuple of str
-        What each picture shows, for who cannot see it.
+    pictures : tuple of int
+        How many frames each picture has. Frames are numbered through, from 1.
     said : dict
         The own last rating, empty for none.
     draft : dict
@@ -72,7 +77,7 @@ class SlotView:
     title: str
     question: str
     reasons: Mapping[str, str]
-    pictures: tuple[str, ...]
+    pictures: tuple[int, ...]
     said: Mapping[str, Any]
     draft: Mapping[str, Any]
     others: tuple[Mapping[str, Any], ...] = ()
@@ -102,6 +107,10 @@ class Desk:
         self.reader, self._role = reader, role
         self._log = RatingsLog(out)
         self._seed = store.enter(reader, role)
+        self._readings = Readings(results)
+        self._following = threading.Lock()
+        self._slots: list[StoredSlot] = store.slots(reader)
+        self._by_key = {stored.key: stored for stored in self._slots}
         store.copy_ratings(self._log.read())
 
     @property
@@ -111,59 +120,64 @@ class Desk:
 
     def has_said(self, key: str, said: Said) -> bool:
         """Tell whether the reader has ever said just this about a slot."""
-        stored, reading, ratings = self._open(key)
+        stored, reading = self._open(key)
         content = said.model_dump()
         return any(
-            (one.unit, one.element, one.reader, one.repeat)
-            == (*reading.place, self.reader, stored.slot.repeat)
+            (one.reader, one.repeat) == (self.reader, stored.slot.repeat)
             and {name: getattr(one, name) for name in content} == content
-            for one in (rating.judgement for rating in ratings)
+            for one in (rating.judgement for rating in self._readings.said(reading.place))
         )
 
     def queue(self) -> list[QueueEntry]:
         """Return all that the reader shall rate, in the reader's own order."""
-        ratings = self._log.read()
-        found = readings(self._results, ratings)
+        found = self._follow()
+        self._extend_order(found)
         return [
             QueueEntry(stored.key, found[place].element.title, _verdict(own))
-            for stored in self._slots(found)
+            for stored in self._slots
             if (place := stored.slot.place) in found
-            for own in [self._own(found[place], stored, ratings)]
+            for own in [self._own(found[place], stored)]
         ]
 
     def view(self, key: str) -> SlotView:
         """Return a slot as the reader sees it."""
-        stored, reading, ratings = self._open(key)
-        own = self._own(reading, stored, ratings)
+        stored, reading = self._open(key)
+        own = self._own(reading, stored)
         element = reading.element
         return SlotView(
             key=key,
             title=element.title,
             question=element.question,
             reasons=element.reasons,
-            pictures=tuple(
-                f"{element.title}, picture {number}"
-                for number, _ in enumerate(pictures_of(element, reading.shown), start=1)
-            ),
+            pictures=tuple(len(frames) for frames in pictures_of(element, reading.shown)),
             said=_as_said(own.judgement) if own else {},
             draft=self._store.draft(key),
             others=self._others(reading),
         )
 
     def picture(self, key: str, number: int) -> tuple[bytes, str]:
-        """Return a picture of a slot, and its media type.
+        """Return a frame of a slot's pictures, by its number, and its media type.
 
         Raises
         ------
         InputError
             If there is no such picture, or its file is not the one that the unit wrote.
         """
-        _, reading, _ = self._open(key)
-        names = pictures_of(reading.element, reading.shown)
+        _, reading = self._open(key)
+        names = _frames(key, reading)
         if not 1 <= number <= len(names):
             raise _unknown()
         name = names[number - 1]
         return self._content(name, reading.shown[name]), _MEDIA[Path(name).suffix]
+
+    def thumbnail(self, key: str) -> tuple[bytes, str]:
+        """Return the first picture of a slot, made small, and its media type."""
+        content, _ = self.picture(key, 1)
+        small = io.BytesIO()
+        with Image.open(io.BytesIO(content)) as image:
+            image.thumbnail(_THUMBNAIL_PX)
+            image.convert("RGB").save(small, format="WEBP", quality=80)
+        return small.getvalue(), _MEDIA[".webp"]
 
     def rate(self, key: str, said: Said) -> Rating:
         """Add a rating; when this returns, it is on disk.
@@ -173,10 +187,10 @@ class Desk:
         InputError
             If it must not be added: see :func:`smartms_img.qc.readings.refuse_unfounded`.
         """
-        stored, reading, ratings = self._open(key)
-        for name in pictures_of(reading.element, reading.shown):
+        stored, reading = self._open(key)
+        for name in _frames(key, reading):
             self._content(name, reading.shown[name])
-        own = self._own(reading, stored, ratings)
+        own = self._own(reading, stored)
         judgement = Judgement(
             reader=self.reader,
             role=self._role,
@@ -203,15 +217,20 @@ class Desk:
         self._open(key)
         self._store.save_draft(key, content)
 
-    def _slots(self, found: Mapping[Place, Reading]) -> list[StoredSlot]:
-        """Return the order, with what has come to be rated since at its end."""
-        stored = self._store.slots(self.reader)
-        known = [slot.slot for slot in stored]
+    def _follow(self) -> dict[Place, Reading]:
+        """Return the readings as they are now."""
+        with self._following:
+            self._readings.follow(self._log.read())
+            return dict(self._readings.found)
+
+    def _extend_order(self, found: Mapping[Place, Reading]) -> None:
+        """Put what has come to be rated since behind the order."""
+        known = [stored.slot for stored in self._slots]
         order = reading_order(self._wanted(found), self._seed, known)
-        if len(order) == len(known):
-            return stored
-        self._store.add_slots(self.reader, order[len(known) :])
-        return self._store.slots(self.reader)
+        if len(order) > len(known):
+            self._store.add_slots(self.reader, order[len(known) :])
+            self._slots = self._store.slots(self.reader)
+            self._by_key = {stored.key: stored for stored in self._slots}
 
     def _wanted(self, found: Mapping[Place, Reading]) -> list[Place]:
         if self._role == "reader":
@@ -222,19 +241,16 @@ class Desk:
             if reading.state == "disagreed" and self.reader not in reading.by_reader
         ]
 
-    def _open(self, key: str) -> tuple[StoredSlot, Reading, list[Rating]]:
-        ratings = self._log.read()
-        found = readings(self._results, ratings)
-        for stored in self._store.slots(self.reader):
-            if stored.key == key and stored.slot.place in found:
-                return stored, found[stored.slot.place], ratings
-        raise _unknown()
+    def _open(self, key: str) -> tuple[StoredSlot, Reading]:
+        found, stored = self._follow(), self._by_key.get(key)
+        if stored is None or stored.slot.place not in found:
+            raise _unknown()
+        return stored, found[stored.slot.place]
 
-    def _own(
-        self, reading: Reading, stored: StoredSlot, ratings: Sequence[Rating]
-    ) -> Rating | None:
+    def _own(self, reading: Reading, stored: StoredSlot) -> Rating | None:
         """Return the reader's own last rating in a slot."""
-        return last_word(reading, ratings, (self.reader, self._role, stored.slot.repeat))
+        said = self._readings.said(reading.place)
+        return last_word(reading, said, (self.reader, self._role, stored.slot.repeat))
 
     def _others(self, reading: Reading) -> tuple[Mapping[str, Any], ...]:
         if self._role != "adjudicator":
@@ -254,6 +270,14 @@ class Desk:
                 "Run 'smartms run' again, then start the review anew",
             )
         return content
+
+
+def _frames(key: str, reading: Reading) -> list[str]:
+    """Return all frames; which visit comes first is drawn by lot, where it can be hidden."""
+    element = reading.element
+    turned = element.either_way and sha256(key.encode()).digest()[0] % 2
+    pictures = pictures_of(element, reading.shown)
+    return [name for frames in pictures for name in (frames[::-1] if turned else frames)]
 
 
 def _verdict(rating: Rating | None) -> RatedAs | Literal[""]:

@@ -62,7 +62,8 @@ def write_packet(desk: Desk, folder: Path) -> int:
             continue
         view = asdict(desk.view(entry.key))
         files = [
-            _write_picture(desk, folder, entry.key, n + 1) for n in range(len(view["pictures"]))
+            _write_picture(desk, folder, entry.key, number + 1)
+            for number in range(sum(view["pictures"]))
         ]
         kept = {name: view[name] for name in ("key", "title", "question", "reasons", "pictures")}
         slots.append(kept | {"files": files})

@@ -46,6 +46,7 @@ def review_app(desk: Desk, port: int) -> Guard:
         Route("/queue", pages.queue),
         Route("/item/{key}", pages.item),
         Route("/item/{key}/picture/{number:int}", pages.picture),
+        Route("/item/{key}/thumbnail", pages.thumbnail),
         Route("/item/{key}/rating", pages.rate, methods=["POST"]),
         Route("/item/{key}/draft", pages.draft, methods=["POST"]),
         Route("/static/{name}", pages.static),
@@ -83,6 +84,10 @@ class _Pages:
     async def picture(self, request: Request) -> Response:
         key, number = request.path_params["key"], request.path_params["number"]
         content, media = await run_in_threadpool(self._desk.picture, key, number)
+        return Response(content, media_type=media)
+
+    async def thumbnail(self, request: Request) -> Response:
+        content, media = await run_in_threadpool(self._desk.thumbnail, request.path_params["key"])
         return Response(content, media_type=media)
 
     async def rate(self, request: Request) -> Response:

@@ -3,7 +3,7 @@
  * @typedef {{key: string, title: string, verdict: string}} Entry
  * @typedef {{verdict?: string, reasons?: string[], comment?: string}} Words
  * @typedef {{key: string, title: string, question: string, reasons: Record<string, string>,
- *   pictures: string[], said: Words, draft: Words, others: Words[]}} Item
+ *   pictures: number[], said: Words, draft: Words, others: Words[]}} Item
  */
 
 /**
@@ -15,6 +15,9 @@ const offline = /** @type {any} */ (window).offline;
 
 /** @param {string} key @param {number} number */
 const pictureOf = (key, number) => (offline ? offline.picture(key, number) : `/item/${key}/picture/${number}`);
+
+/** @param {string} key */
+const thumbnailOf = (key) => (offline ? offline.picture(key, 1) : `/item/${key}/thumbnail`);
 
 const DRAFT_AFTER_MS = 400;
 const TICK_MS = 500;
@@ -93,7 +96,7 @@ function showList() {
     const image = document.createElement("img");
     image.loading = "lazy";
     image.alt = "";
-    image.src = pictureOf(entry.key, 1);
+    image.src = thumbnailOf(entry.key);
     const text = document.createElement("span");
     text.textContent = `${index + 1}. ${entry.title}: ${entry.verdict || "not yet rated"}`;
     text.dataset.verdict = entry.verdict;
@@ -116,11 +119,11 @@ async function open(key) {
   at("title").textContent = found.title;
   at("question").textContent = found.question;
   at("pictures").className = "";
-  at("pictures").replaceChildren(...found.pictures.map((alt, index) => {
-    const image = document.createElement("img");
-    image.alt = alt;
-    image.src = pictureOf(key, index + 1);
-    return image;
+  let first = 1;
+  at("pictures").replaceChildren(...found.pictures.map((frames, index) => {
+    const numbers = Array.from({ length: frames }, (_, place) => first + place);
+    first += frames;
+    return pictureElement(key, `${found.title}, picture ${index + 1}`, numbers);
   }));
   at("pictures").scrollTop = 0;
   const begun = Object.keys(found.draft).length ? found.draft : found.said;
@@ -145,6 +148,37 @@ async function open(key) {
   showOthers(found.others);
   showVerdict(found.said.verdict || "");
   if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
+}
+
+/** @param {string} key @param {string} alt @param {number} number */
+function frame(key, alt, number) {
+  const image = document.createElement("img");
+  image.alt = alt;
+  image.src = pictureOf(key, number);
+  return image;
+}
+
+/**
+ * A picture; frames of two visits side by side, and in turn.
+ * @param {string} key @param {string} alt @param {number[]} numbers
+ */
+function pictureElement(key, alt, numbers) {
+  if (numbers.length === 1) return frame(key, alt, numbers[0]);
+  const names = numbers.length === 2 ? ["one visit", "the other visit"] : ["earlier", "later, outlined"];
+  const triptych = document.createElement("div");
+  triptych.className = "triptych";
+  triptych.append(...[[numbers[0]], [numbers[numbers.length - 1]], numbers.slice(0, 2)].map((shown, place) => {
+    const figure = document.createElement("figure");
+    const name = names[place] || "in turn";
+    const caption = document.createElement("figcaption");
+    caption.textContent = name;
+    const stack = document.createElement("div");
+    if (shown.length > 1) stack.className = "turn";
+    stack.append(...shown.map((number) => frame(key, `${alt}, ${name}`, number)));
+    figure.append(stack, caption);
+    return figure;
+  }));
+  return triptych;
 }
 
 /** @param {Words[]} others */
@@ -249,6 +283,7 @@ function onKey(event) {
   else if (event.key === "ArrowLeft") perform(() => move(-1));
   else if (/^[1-9]$/.test(event.key)) toggleReason(event.key);
   else if (event.key.toLowerCase() === "z") at("pictures").classList.toggle("full");
+  else if (event.key.toLowerCase() === "t") at("pictures").classList.toggle("still");
   else if (event.key.toLowerCase() === "c") at("comment").focus();
   else return;
   event.preventDefault();
