@@ -34,6 +34,10 @@ Adjudicate = Annotated[
 Database = Annotated[
     str, typer.Option(help="Database of a team; by default a file below OUT.", metavar="URL")
 ]
+Viewer = Annotated[
+    Path | None,
+    typer.Option(help="NiiVue's niivue.umd.js, for a view in three dimensions.", metavar="FILE"),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but what was asked for.")]
 
 
@@ -43,6 +47,7 @@ def review(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 0,
     adjudicate: Adjudicate = False,
     db: Database = "",
+    niivue: Viewer = None,
     quiet: Quiet = False,
 ) -> None:
     """Rate the pictures of an output in the browser, blinded; ends with Ctrl-C.
@@ -55,11 +60,12 @@ def review(
     # The web server takes time to import.
     from smartms_img.qc.review.server import review_app  # noqa: PLC0415
 
+    script = _script(niivue) if niivue else b""
     with (
         _desk(out, reader, db, adjudicate=adjudicate) as desk,
         socket.create_server(("127.0.0.1", port)) as listening,
     ):
-        guard = review_app(desk, listening.getsockname()[1])
+        guard = review_app(desk, listening.getsockname()[1], script)
         typer.echo(guard.address)
         if not quiet:
             say(f"{len(desk.queue())} items. Ctrl-C ends it; what is rated is kept.")
@@ -113,6 +119,17 @@ def review_import(
         say(f"{merged.new} ratings added, {merged.known} were there, {refused} refused")
     if merged.refused:
         raise typer.Exit(ExitCode.SOME_UNITS_FAILED)
+
+
+def _script(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError("cannot be read", "Check the path", file=path.name) from error
+    if b"niivue" not in content:
+        remedy = "Give dist/niivue.umd.js of the package @niivue/niivue"
+        raise InputError("is not NiiVue", remedy, file=path.name)
+    return content
 
 
 @contextmanager

@@ -42,8 +42,8 @@ def write_plan(
     write_text(out / plan_table.PLAN_FILE, "\n".join(lines) + "\n")
 
 
-def read_plan(out: Path) -> list[Unit]:
-    """Read the plan; errors as :func:`smartms_img.io.plan_table.read_plan`."""
+def read_plan(out: Path, unit_id: str = "") -> list[Unit]:
+    """Read the plan, or one unit of it; errors as :func:`smartms_img.io.plan_table.read_plan`."""
     return [
         Unit(
             id=row.unit,
@@ -58,7 +58,7 @@ def read_plan(out: Path) -> list[Unit]:
             inputs=row.inputs,
             depends=row.depends,
         )
-        for row in plan_table.read_plan(out)
+        for row in plan_table.read_plan(out, unit_id)
     ]
 
 
@@ -70,7 +70,7 @@ def read_unit(out: Path, unit_id: str, digest: str) -> Unit:
     InputError
         If the plan has no such unit, or its :func:`row_hash` is not ``digest``.
     """
-    planned = next((unit for unit in read_plan(out) if unit.id == unit_id), None)
+    planned = next(iter(read_plan(out, unit_id)), None)
     if planned is None or row_hash(planned) != digest:
         raise InputError(f"the plan has no such row of {unit_id}", "Start it with 'smartms run'")
     return planned

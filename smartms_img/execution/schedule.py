@@ -103,10 +103,20 @@ class Schedule:
         """Run until nothing is left to do; return the state of every unit of the plan."""
         waiting = longest_first(self.units, self.needs.unit_seconds)
         while waiting or self._running:
-            waiting = [unit for unit in waiting if not self._settle_or_start(unit)]
+            waiting = self._settle_or_start_all(waiting)
             if self._running:
                 self._take(self.launcher.wait())
         return self.states
+
+    def _settle_or_start_all(self, waiting: Sequence[Unit]) -> list[Unit]:
+        """Return what has to wait. With all slots taken nobody is asked: a plan may be long."""
+        left: list[Unit] = []
+        for place, unit in enumerate(waiting):
+            if len(self._running) >= self.launcher.slots:
+                return [*left, *waiting[place:]]
+            if not self._settle_or_start(unit):
+                left.append(unit)
+        return left
 
     def _settle_or_start(self, unit: Unit) -> bool:
         """Return False while a unit has to wait for its dependencies or for room."""

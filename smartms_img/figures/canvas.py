@@ -95,7 +95,7 @@ class Canvas:
         right = self._pixels.shape[1] - GAP_PX
         for name, colour in reversed(list(entries.items())):
             self.write(right, HEAD_PX / 2, f"\N{BLACK SQUARE} {name}", color=colour, ha="right")
-            right -= 24 + 7 * len(name)
+            right -= 32 + 7 * len(name)
 
     def colour_bar(self, cmap: str, limits: tuple[float, float], label: str) -> None:
         """Draw a colour bar in the margin at the right."""

@@ -23,7 +23,7 @@ CHANGE_CLASSES: dict[int, tuple[str, str]] = {
     3: ("shrinking", "#4da3ff"),
     4: ("resolved", "#5ee6c5"),
 }
-STABLE_COLOUR = "#b8b8b8"
+STABLE_COLOUR = "#c77dff"
 _GALLERY_CLASSES = (1, 2)
 
 

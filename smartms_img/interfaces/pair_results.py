@@ -227,6 +227,12 @@ class StorePair(Store):
                     f"{suffix} of ses-{session} in the halfway space",
                 )
         self._save(
+            grid.like(both["mask"]),
+            "space-halfway_desc-brain_mask",
+            "Brain of both visits in the halfway space",
+            np.uint8,
+        )
+        self._save(
             get(self.inputs.log_jacobian),
             "space-halfway_desc-logjacobian_map",
             "Logarithm of local volume at the follow-up over that at the reference",

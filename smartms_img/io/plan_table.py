@@ -67,8 +67,8 @@ class PlanRow:
         return subject_stem(self.subject)
 
 
-def read_plan(out: Path) -> tuple[PlanRow, ...]:
-    """Read the plan of an output directory, in file order.
+def read_plan(out: Path, unit: str = "") -> tuple[PlanRow, ...]:
+    """Read the plan of an output directory, in file order; of one unit alone if it is named.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def read_plan(out: Path) -> tuple[PlanRow, ...]:
             f"{out.name} has no {PLAN_FILE}", "Run 'smartms run' with this output directory first"
         )
     rows = []
-    for number, cells in enumerate(read_tsv(path, key="unit"), start=2):
+    for number, cells in enumerate(read_tsv(path, key="unit", only=unit), start=2):
         try:
             rows.append(_row(cells))
         except (KeyError, ValueError) as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 from smartms_img.errors import InputError
 
 
-def read_tsv(path: Path, key: str) -> list[dict[str, str]]:
+def read_tsv(path: Path, key: str, only: str = "") -> list[dict[str, str]]:
     """Read a table whose first row names the columns; all values stay text.
 
     Parameters
@@ -17,6 +17,8 @@ def read_tsv(path: Path, key: str) -> list[dict[str, str]]:
         UTF-8 file, tab-separated, with or without a byte-order mark.
     key : str
         Column that must exist.
+    only : str, optional
+        First cell of the rows that are wanted; the others are not looked at.
 
     Returns
     -------
@@ -32,7 +34,10 @@ def read_tsv(path: Path, key: str) -> list[dict[str, str]]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError("cannot be read", "Save it as UTF-8 text", file=path.name) from error
-    rows = [line.split("\t") for line in lines if line.strip()]
+    filled = [line for line in lines if line.strip()]
+    if only:
+        filled = [*filled[:1], *(line for line in filled[1:] if line.startswith(f"{only}\t"))]
+    rows = [line.split("\t") for line in filled]
     header = [name.strip() for name in rows[0]] if rows else []
     if key not in header:
         raise InputError(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import Literal
@@ -34,6 +35,23 @@ _OSCAR_IB = {
 }
 
 
+class LayerKind(StrEnum):
+    """How a volume is shown in three dimensions."""
+
+    GREY = "grey"
+    LABELS = "labels"
+    LOSS = "loss"
+    GROWTH = "growth"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Volumes that are shown in three dimensions: pattern of their names, and how."""
+
+    files: str
+    kind: LayerKind
+
+
 @dataclass(frozen=True)
 class Element:
     """One thing that is rated.
@@ -55,6 +73,10 @@ class Element:
         The check-list: what is said in the ratings, and what readers see.
     part : {'unit', 'volumes', 'lesions'}
         Which endpoints of the unit a verdict decides: all, or those of one part.
+    examples : tuple of str
+        Reasons of the check-list that there is an example of, beside the good one.
+    layers : tuple of Layer
+        What is shown in three dimensions, the lowest first.
     either_way : bool
         Whether the frames look the same in either order, so that which visit came first can be
         kept from the reader.
@@ -68,6 +90,8 @@ class Element:
     derivatives: tuple[str, ...]
     reasons: Mapping[str, str]
     part: Literal["unit", "volumes", "lesions"]
+    examples: tuple[str, ...]
+    layers: tuple[Layer, ...] = ()
     either_way: bool = False
 
     def covers(self, item: Endpoint) -> bool:
@@ -75,6 +99,9 @@ class Element:
         of_lesions = item.cdisc.method == FLAIR
         return self.part == "unit" or (self.part == "lesions") == of_lesions
 
+
+_T1W = Layer("*_desc-preproc_T1w.nii.gz", LayerKind.GREY)
+_BOTH_T1W = Layer("*_space-halfway_desc-*_T1w.nii.gz", LayerKind.GREY)
 
 ELEMENTS: Mapping[str, Element] = {
     element.key: element
@@ -92,6 +119,8 @@ ELEMENTS: Mapping[str, Element] = {
                 "missing": "leaves brain out",
             },
             "unit",
+            ("skull", "missing"),
+            (_T1W, Layer("*_desc-brain_mask.nii.gz", LayerKind.LABELS)),
         ),
         Element(
             "tissue",
@@ -107,6 +136,8 @@ ELEMENTS: Mapping[str, Element] = {
                 "lesions": "lesions taken for grey matter",
             },
             "volumes",
+            ("tissue",),
+            (_T1W, Layer("*_dseg.nii.gz", LayerKind.LABELS)),
         ),
         Element(
             "lesions",
@@ -122,6 +153,11 @@ ELEMENTS: Mapping[str, Element] = {
                 "outline": "outlines too wide or too narrow",
             },
             "lesions",
+            ("missed", "false"),
+            (
+                Layer("*_desc-preproc_FLAIR.nii.gz", LayerKind.GREY),
+                Layer("*_label-lesion_mask.nii.gz", LayerKind.LABELS),
+            ),
         ),
         Element(
             "registration",
@@ -137,6 +173,8 @@ ELEMENTS: Mapping[str, Element] = {
                 "contrast": "the visits differ in contrast",
             },
             "unit",
+            ("shift",),
+            (_BOTH_T1W,),
             either_way=True,
         ),
         Element(
@@ -153,6 +191,12 @@ ELEMENTS: Mapping[str, Element] = {
                 "local": "change in one place that no tissue explains",
             },
             "volumes",
+            ("gradient",),
+            (
+                _BOTH_T1W,
+                Layer("*_desc-logjacobian_map.nii.gz", LayerKind.LOSS),
+                Layer("*_desc-logjacobian_map.nii.gz", LayerKind.GROWTH),
+            ),
         ),
         Element(
             "lesion_change",
@@ -168,6 +212,11 @@ ELEMENTS: Mapping[str, Element] = {
                 "class": "change of another kind",
             },
             "lesions",
+            ("false",),
+            (
+                Layer("*_space-halfway_desc-*_FLAIR.nii.gz", LayerKind.GREY),
+                Layer("*_desc-lesionchange_dseg.nii.gz", LayerKind.LABELS),
+            ),
         ),
         Element(
             "layers",
@@ -178,9 +227,22 @@ ELEMENTS: Mapping[str, Element] = {
             ("*_desc-layers.npz", "*_desc-thickness.npz"),
             _OSCAR_IB,
             "unit",
+            ("A", "S"),
         ),
     )
 }
+
+
+def example_files(element: Element, reason: str = "") -> list[str]:
+    """Return the names of the frames of an example: of a reason, or of a good one.
+
+    >>> example_files(ELEMENTS["lesions"], "missed")
+    ['example_lesions_missed.webp']
+    >>> example_files(ELEMENTS["registration"])
+    ['example_registration_good1.webp', 'example_registration_good2.webp']
+    """
+    frames = ("1", "2") if element.either_way else ("",)
+    return [f"example_{element.key}_{reason or 'good'}{frame}.webp" for frame in frames]
 
 
 def elements_of(kind: UnitKind) -> list[Element]:

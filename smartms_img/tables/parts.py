@@ -36,6 +36,7 @@ from smartms_img.tables.cdisc import (
     rows_of,
     write_descriptions,
 )
+from smartms_img.tables.columns import COLUMNS
 from smartms_img.tables.dictionary import data_dictionary
 from smartms_img.tables.export import (
     arrow_table,
@@ -97,8 +98,10 @@ def write_endpoint_files(
 
 
 def read_endpoints(folder: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """Return columns of ``endpoints.parquet``, with the types of the endpoint table."""
-    return from_arrow(pq.read_table(folder / _PARQUET, columns=list(columns)))
+    """Return columns of ``endpoints.parquet``: texts as categories, which need little memory."""
+    texts = [column.name for column in COLUMNS if column.kind == "text"]
+    path = folder / _PARQUET
+    return from_arrow(pq.read_table(path, columns=list(columns), read_dictionary=texts))
 
 
 @contextmanager

@@ -15,9 +15,11 @@ from smartms_img.io.atomic import sha256
 from smartms_img.io.layout import figure_stem, measures_file, qc_file
 from smartms_img.io.ledger import write_attempt
 from smartms_img.io.measures import Measure, check, write_measures, write_qc
+from smartms_img.io.nifti import save_image
 from smartms_img.io.plan_table import read_plan
 from smartms_img.io.results import UnitResult, read_results
 from smartms_img.naming import UnitKind
+from smartms_img.volume import Volume
 
 HEADER = "unit kind subject session reference eye scan status reason inputs depends day"
 ROWS = """\
@@ -30,7 +32,12 @@ sub-B2_ses-M00_eye-OD_acq-ring eye B2 M00 - OD ring runnable - z/OD.vol - -
 FILES = {
     UnitKind.SESSION: (
         ("mask.png", "tissue.png", "regions.png", "lesions.png"),
-        ("desc-brain_mask.nii.gz", "dseg.nii.gz", "label-lesion_mask.nii.gz"),
+        (
+            "desc-preproc_T1w.nii.gz",
+            "desc-brain_mask.nii.gz",
+            "dseg.nii.gz",
+            "label-lesion_mask.nii.gz",
+        ),
     ),
     UnitKind.PAIR: (
         (
@@ -67,7 +74,10 @@ def make_output(out: Path) -> dict[str, UnitResult]:
         for name in derivatives:
             path = out / f"{row.stem}_{name}"
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(f"{row.unit} {name}".encode())
+            if name.endswith(".nii.gz"):
+                _volume(path, number)
+            else:
+                path.write_bytes(f"{row.unit} {name}".encode())
         measures = [
             Measure(
                 code, 1.0, unit, "m", "1", row.session, LOC=loc, LAT=lat, reference=row.reference
@@ -93,6 +103,14 @@ def _is_of(path: Path, stem: str) -> bool:
     """Tell whether a file is of a visit, and not of a pair whose name goes on."""
     rest = path.name.removeprefix(Path(stem).name)
     return not rest.startswith(("_ref-", "_eye-"))
+
+
+def _volume(path: Path, number: int) -> None:
+    """Write a cube in the middle, and a voxel far from it, where a nose may be."""
+    voxels = np.zeros((40, 24, 24), np.float32)
+    voxels[4:20, 4:20, 4:20] = np.arange(1, 17, dtype=np.float32)[:, None, None]
+    voxels[38, 12, 12] = 0 if "mask" in path.name else 16 + number
+    save_image(Volume(voxels, np.diag([2.0, 2.0, 2.0, 1.0])), path)
 
 
 def _picture(path: Path, shade: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import shutil
 import socket
 import threading
@@ -10,9 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import uvicorn
+from PIL import Image
 from review_output import make_output
 from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
@@ -33,6 +37,8 @@ CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 PATIENCE_S = 20
 # The element that both readers do not agree about.
 DISPUTED = "Retinal layers"
+LEFT, RIGHT = "\ue012", "\ue014"
+NIIVUE = Path(os.environ.get("SMARTMS_NIIVUE", "none"))
 
 pytestmark = pytest.mark.skipif(
     not (CHROMIUM and DRIVER), reason="Chromium and its driver are not installed"
@@ -40,11 +46,13 @@ pytestmark = pytest.mark.skipif(
 
 
 @contextmanager
-def served(out: Path, store: Store, reader: str, role: str = "reader") -> Iterator[str]:
+def served(
+    out: Path, store: Store, reader: str, role: str = "reader", niivue: bytes = b""
+) -> Iterator[str]:
     """Serve the review of a reader, and give its address."""
     desk = Desk(out, read_results(out, default_study()), store, reader, role)
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        guard = review_app(desk, listening.getsockname()[1])
+        guard = review_app(desk, listening.getsockname()[1], niivue)
         server = uvicorn.Server(uvicorn.Config(guard, log_level="error"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
@@ -183,3 +191,64 @@ def test_a_verdict_is_corrected_and_a_comment_survives_a_reload(tmp_path, browse
     assert (first.verdict, first.comment) == ("pass", "looks odd")
     assert (second.verdict, second.supersedes) == ("borderline", 1)
     assert second.change_reason == "skull on the left"
+
+
+def open_item(browser: webdriver.Chrome, title: str) -> None:
+    """Go to an item of a title."""
+    for key in (*[LEFT] * 11, *[RIGHT] * 11):
+        wait_until_idle(browser)
+        if text(browser, "title") == title:
+            return
+        press(browser, key)
+    raise AssertionError(f"there is no {title}")
+
+
+def test_examples_stand_beside_what_is_rated(tmp_path, browser):
+    out = tmp_path / "out"
+    make_output(out)
+    store = Store(f"sqlite:///{tmp_path / 'review.sqlite'}")
+    with served(out, store, "R1") as address:
+        browser.get(address)
+        for title, captions in (
+            ("Lesions", ["good", "lesions missed", "something else taken for a lesion"]),
+            ("Registration", ["good", "the whole head moves"]),
+        ):
+            open_item(browser, title)
+            press(browser, "e")
+            WebDriverWait(browser, PATIENCE_S).until(
+                lambda _: browser.execute_script(
+                    "return [...document.querySelectorAll('#examples img')]"
+                    ".every((image) => image.complete && image.naturalWidth > 0)"
+                )
+            )
+            found = browser.find_elements(By.CSS_SELECTOR, "#examples figcaption")
+            assert [caption.text for caption in found] == captions
+            press(browser, "e")
+        assert not browser.find_element(By.ID, "look").is_displayed()
+    store.close()
+
+
+@pytest.mark.skipif(not NIIVUE.is_file(), reason="SMARTMS_NIIVUE names no NiiVue")
+def test_volumes_are_shown_in_three_dimensions(tmp_path, browser):
+    out = tmp_path / "out"
+    make_output(out)
+    store = Store(f"sqlite:///{tmp_path / 'review.sqlite'}")
+    with served(out, store, "R1", niivue=NIIVUE.read_bytes()) as address:
+        browser.get(address)
+        open_item(browser, "Brain mask")
+        press(browser, "v")
+        wait_until_idle(browser)
+        assert text(browser, "problem") == ""
+        assert browser.find_element(By.ID, "canvas").is_displayed()
+        shown = Image.open(io.BytesIO(browser.find_element(By.ID, "canvas").screenshot_as_png))
+        pixels = np.asarray(shown.convert("RGB")).astype(int)
+        # The mask lies over the grey image in yellow; the cross is red.
+        yellow = (pixels[..., 1] - pixels[..., 2] > 60) & (pixels[..., 0] > 120)
+        assert yellow.sum() > 1000
+        press(browser, "p")
+        wait_for(browser, "progress", "1 of 11")
+        wait_until_idle(browser)
+        assert not browser.find_element(By.ID, "canvas").is_displayed()
+    refused = [entry["message"] for entry in browser.get_log("browser")]
+    assert not any("Content Security Policy" in message for message in refused)
+    store.close()

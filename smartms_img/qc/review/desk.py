@@ -26,7 +26,8 @@ from smartms_img.qc.readings import (
 )
 from smartms_img.qc.review.order import reading_order
 from smartms_img.qc.review.store import Store, StoredSlot
-from smartms_img.qc.rubric import RUBRIC_VERSION, pictures_of
+from smartms_img.qc.review.volumes import LayerFile, layer_bytes, layer_files
+from smartms_img.qc.rubric import RUBRIC_VERSION, Element, example_files, pictures_of
 
 _THUMBNAIL_PX = (480, 320)
 _MEDIA = {".png": "image/png", ".webp": "image/webp"}
@@ -54,6 +55,14 @@ class QueueEntry:
 
 
 @dataclass(frozen=True)
+class Example:
+    """A picture to compare with: what it is an example of, and the files of its frames."""
+
+    text: str
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class SlotView:
     """A slot as the reader sees it opened.
 
@@ -63,8 +72,12 @@ class SlotView:
         Which one, what is rated, and what is asked.
     reasons : dict of str to str
         The check-list.
+    examples : tuple of Example
+        What a good one looks like, then bad ones.
     pictures : tuple of int
         How many frames each picture has. Frames are numbered through, from 1.
+    layers : tuple of str
+        How each volume is shown in three dimensions, the lowest first; they are numbered from 1.
     said : dict
         The own last rating, empty for none.
     draft : dict
@@ -77,7 +90,9 @@ class SlotView:
     title: str
     question: str
     reasons: Mapping[str, str]
+    examples: tuple[Example, ...]
     pictures: tuple[int, ...]
+    layers: tuple[str, ...]
     said: Mapping[str, Any]
     draft: Mapping[str, Any]
     others: tuple[Mapping[str, Any], ...] = ()
@@ -149,7 +164,9 @@ class Desk:
             title=element.title,
             question=element.question,
             reasons=element.reasons,
+            examples=_examples(element),
             pictures=tuple(len(frames) for frames in pictures_of(element, reading.shown)),
+            layers=tuple(layer.kind.value for layer in self._layers(key, reading)),
             said=_as_said(own.judgement) if own else {},
             draft=self._store.draft(key),
             others=self._others(reading),
@@ -178,6 +195,21 @@ class Desk:
             image.thumbnail(_THUMBNAIL_PX)
             image.convert("RGB").save(small, format="WEBP", quality=80)
         return small.getvalue(), _MEDIA[".webp"]
+
+    def volume(self, key: str, number: int) -> bytes:
+        """Return a volume of a slot, by its number, as a NIfTI file.
+
+        Raises
+        ------
+        InputError
+            If there is no such volume, or its file is not the one that the unit wrote.
+        """
+        _, reading = self._open(key)
+        layers, outputs = self._layers(key, reading), self._outputs(reading)
+        if not 1 <= number <= len(layers):
+            raise _unknown()
+        self._content(layers[number - 1].name, outputs[layers[number - 1].name])
+        return layer_bytes(self._out, layers[number - 1], outputs)
 
     def rate(self, key: str, said: Said) -> Rating:
         """Add a rating; when this returns, it is on disk.
@@ -252,6 +284,14 @@ class Desk:
         said = self._readings.said(reading.place)
         return last_word(reading, said, (self.reader, self._role, stored.slot.repeat))
 
+    def _outputs(self, reading: Reading) -> Mapping[str, str]:
+        attempt = self._results[reading.unit].attempt
+        return attempt.outputs if attempt else {}
+
+    def _layers(self, key: str, reading: Reading) -> list[LayerFile]:
+        layers = layer_files(reading.element, self._outputs(reading))
+        return layers[::-1] if _is_turned(key, reading.element) else layers
+
     def _others(self, reading: Reading) -> tuple[Mapping[str, Any], ...]:
         if self._role != "adjudicator":
             return ()
@@ -272,12 +312,23 @@ class Desk:
         return content
 
 
+def _examples(element: Element) -> tuple[Example, ...]:
+    bad = [
+        Example(element.reasons[reason], tuple(example_files(element, reason)))
+        for reason in element.examples
+    ]
+    return (Example("good", tuple(example_files(element))), *bad)
+
+
 def _frames(key: str, reading: Reading) -> list[str]:
     """Return all frames; which visit comes first is drawn by lot, where it can be hidden."""
-    element = reading.element
-    turned = element.either_way and sha256(key.encode()).digest()[0] % 2
-    pictures = pictures_of(element, reading.shown)
+    turned = _is_turned(key, reading.element)
+    pictures = pictures_of(reading.element, reading.shown)
     return [name for frames in pictures for name in (frames[::-1] if turned else frames)]
+
+
+def _is_turned(key: str, element: Element) -> bool:
+    return element.either_way and sha256(key.encode()).digest()[0] % 2 == 1
 
 
 def _verdict(rating: Rating | None) -> RatedAs | Literal[""]:

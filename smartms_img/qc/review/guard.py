@@ -15,11 +15,11 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _TOKEN_BYTES = 32
+_POLICY = (
+    "default-src 'none'; img-src 'self'{data}; style-src 'self'; script-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 _HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
     "Cache-Control": "no-store",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -37,10 +37,14 @@ class Guard:
         What is guarded.
     port : int
         Port of the server.
+    data_images : bool
+        Whether scripts may show pictures that they hold themselves, as NiiVue its font.
     """
 
-    def __init__(self, app: ASGIApp, port: int) -> None:
+    def __init__(self, app: ASGIApp, port: int, *, data_images: bool = False) -> None:
         self._app = app
+        policy = _POLICY.format(data=" data:" if data_images else "")
+        self._headers = _HEADERS | {"Content-Security-Policy": policy}
         self._hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
         # Browsers share cookies between the ports of a machine.
         self._name = f"smartms-review-{port}"
@@ -57,7 +61,7 @@ class Guard:
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(_HEADERS)
+                MutableHeaders(scope=message).update(self._headers)
             await send(message)
 
         answer = self._refusal(scope)

@@ -12,10 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from smartms_img.errors import InputError
 from smartms_img.io.atomic import write_text
 from smartms_img.qc.review.desk import Desk, Said
+from smartms_img.qc.review.server import STATIC
 
 PAGE = "index.html"
-_STATIC = Path(__file__).parent / "static"
 _OFFLINE = Path(__file__).parent / "packet_page"
+_KEPT = ("key", "title", "question", "reasons", "examples", "pictures")
 _SUFFIXES = {"image/png": ".png", "image/webp": ".webp"}
 _LARGEST_BYTES = 50_000_000
 
@@ -65,11 +66,11 @@ def write_packet(desk: Desk, folder: Path) -> int:
             _write_picture(desk, folder, entry.key, number + 1)
             for number in range(sum(view["pictures"]))
         ]
-        kept = {name: view[name] for name in ("key", "title", "question", "reasons", "pictures")}
+        kept = {name: view[name] for name in _KEPT}
         slots.append(kept | {"files": files})
     content = {"id": desk.packet_id, "reader": desk.reader, "slots": slots}
     write_text(folder / "packet.js", f"window.packet = {json.dumps(content, indent=1)};\n")
-    for path in (*_STATIC.glob("*.*"), *_OFFLINE.glob("*.js")):
+    for path in (*STATIC.glob("*.*"), *_OFFLINE.glob("*.js")):
         shutil.copyfile(path, folder / path.name)
     page = (folder / "review.html").read_text(encoding="utf-8").replace("/static/", "")
     scripts = "".join(

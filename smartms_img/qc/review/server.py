@@ -20,17 +20,18 @@ from smartms_img.errors import InputError
 from smartms_img.qc.review.desk import Desk, Said
 from smartms_img.qc.review.guard import Guard
 
-_STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parent / "static"
 _MEDIA = {
     ".html": "text/html",
     ".css": "text/css",
     ".js": "text/javascript",
     ".svg": "image/svg+xml",
+    ".webp": "image/webp",
 }
 _LONGEST_BODY = 20_000
 
 
-def review_app(desk: Desk, port: int) -> Guard:
+def review_app(desk: Desk, port: int, niivue: bytes = b"") -> Guard:
     """Return the application of one reader, behind its guard.
 
     Parameters
@@ -39,30 +40,37 @@ def review_app(desk: Desk, port: int) -> Guard:
         The reader's place of work.
     port : int
         Port that it is served at.
+    niivue : bytes, optional
+        The script NiiVue (``niivue.umd.js``); without it there is no view in three dimensions.
     """
-    pages = _Pages(desk)
+    pages = _Pages(desk, niivue)
     routes = [
         Route("/", pages.page),
         Route("/queue", pages.queue),
         Route("/item/{key}", pages.item),
         Route("/item/{key}/picture/{number:int}", pages.picture),
         Route("/item/{key}/thumbnail", pages.thumbnail),
+        Route("/item/{key}/volume/{number:int}", pages.volume),
         Route("/item/{key}/rating", pages.rate, methods=["POST"]),
         Route("/item/{key}/draft", pages.draft, methods=["POST"]),
         Route("/static/{name}", pages.static),
     ]
     handlers: dict[Any, Any] = {InputError: _refused, HTTPException: _no_such}
-    return Guard(Starlette(routes=routes, exception_handlers=handlers), port)
+    app = Starlette(routes=routes, exception_handlers=handlers)
+    return Guard(app, port, data_images=bool(niivue))
 
 
 class _Pages:
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, niivue: bytes) -> None:
         self._desk = desk
+        self._has_volumes = bool(niivue)
         # Read once, so that no path of a request ever reaches the file system.
         self._static = {
             path.name: Response(path.read_bytes(), media_type=_MEDIA[path.suffix])
-            for path in _STATIC.iterdir()
+            for path in STATIC.iterdir()
         }
+        if niivue:
+            self._static["niivue.js"] = Response(niivue, media_type=_MEDIA[".js"])
 
     async def page(self, _: Request) -> Response:
         return self._static["review.html"]
@@ -78,8 +86,8 @@ class _Pages:
         return JSONResponse([asdict(entry) for entry in entries])
 
     async def item(self, request: Request) -> Response:
-        view = await run_in_threadpool(self._desk.view, request.path_params["key"])
-        return JSONResponse(asdict(view))
+        view = asdict(await run_in_threadpool(self._desk.view, request.path_params["key"]))
+        return JSONResponse(view if self._has_volumes else view | {"layers": []})
 
     async def picture(self, request: Request) -> Response:
         key, number = request.path_params["key"], request.path_params["number"]
@@ -89,6 +97,11 @@ class _Pages:
     async def thumbnail(self, request: Request) -> Response:
         content, media = await run_in_threadpool(self._desk.thumbnail, request.path_params["key"])
         return Response(content, media_type=media)
+
+    async def volume(self, request: Request) -> Response:
+        key, number = request.path_params["key"], request.path_params["number"]
+        content = await run_in_threadpool(self._desk.volume, key, number)
+        return Response(content, media_type="application/octet-stream")
 
     async def rate(self, request: Request) -> Response:
         content = await _body(request)

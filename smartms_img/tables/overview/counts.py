@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-from smartms_img.catalogue import CATALOGUE, Category, Endpoint
+from smartms_img.catalogue import Category, Endpoint
 from smartms_img.naming import QcStatus
 from smartms_img.tables.overview.places import main_location
 from smartms_img.tables.overview.values import Places, by_visit
@@ -51,14 +51,6 @@ class MatrixRow:
     cells: tuple[Counts | None, ...]
 
 
-@dataclass(frozen=True)
-class MatrixGroup:
-    """Endpoints of one PARCAT1."""
-
-    title: str
-    rows: tuple[MatrixRow, ...]
-
-
 def count(statuses: Iterable[str]) -> Counts:
     """Return the numbers of rows from the QCSTAT of each."""
     found = Counter(statuses)
@@ -82,38 +74,24 @@ def share(part: int, whole: int) -> str:
 
 def shares(table: pd.DataFrame) -> tuple[tuple[str, Counts], ...]:
     """Return the counts of all rows, then those of each PARCAT1 that is planned."""
-    found = {str(name): count(own) for name, own in table.groupby("PARCAT1")["QCSTAT"]}
+    by_category = table.groupby("PARCAT1", observed=True)["QCSTAT"]
+    found = {str(name): count(own) for name, own in by_category}
     known = [(item.value, found[item.value]) for item in Category if item in found]
     return (("All", count(table["QCSTAT"])), *known)
 
 
-def matrix(
-    values: Mapping[str, Places], visits: Sequence[str], note: str = ""
-) -> tuple[MatrixGroup, ...]:
-    """Return the completeness of every endpoint at its main location, by PARCAT1.
+def matrix_rows(item: Endpoint, places: Places, visits: Sequence[str]) -> list[MatrixRow]:
+    """Return the completeness of an endpoint at its main location.
 
     Parameters
     ----------
-    values : mapping of str to Places
-        Rows of one BASETYPE.
+    item : Endpoint
+        Which one.
+    places : Places
+        Its rows of one BASETYPE.
     visits : sequence of str
         AVISIT of the columns.
-    note : str, optional
-        Follows PARCAT1 in the title of a group.
     """
-    rows: dict[Category, list[MatrixRow]] = {}
-    for item in CATALOGUE.values():
-        if item.paramcd in values:
-            own = _rows(item, values[item.paramcd], visits)
-            rows.setdefault(item.category, []).extend(own)
-    return tuple(
-        MatrixGroup(f"{category.value} {note}".strip(), tuple(rows[category]))
-        for category in Category
-        if category in rows
-    )
-
-
-def _rows(item: Endpoint, places: Places, visits: Sequence[str]) -> list[MatrixRow]:
     lines = []
     for (loc, lat), values in places.items():
         if loc == main_location(item):

@@ -13,11 +13,11 @@ from smartms_img.catalogue import Category
 from smartms_img.config import StudyConfig, study_digest
 from smartms_img.io.atomic import write_text
 from smartms_img.tables.overview.axes import number
-from smartms_img.tables.overview.counts import Counts, MatrixGroup, matrix, share, shares
-from smartms_img.tables.overview.panels import MOST_LINES, Section, sections
+from smartms_img.tables.overview.counts import Counts, MatrixRow, matrix_rows, share, shares
+from smartms_img.tables.overview.panels import MOST_LINES, Section, section
 from smartms_img.tables.overview.plot import draw_bar, draw_plot
 from smartms_img.tables.overview.timeline import Timeline, place_in_time
-from smartms_img.tables.overview.values import values_by_place
+from smartms_img.tables.overview.values import values_by_endpoint
 
 OVERVIEW_FILE = "overview.html"
 
@@ -39,6 +39,14 @@ OVERVIEW_COLUMNS = [
     "CFGSHA256",
     "BASETYPE",
 ]
+
+
+@dataclass(frozen=True)
+class MatrixGroup:
+    """Completeness of the endpoints of one PARCAT1."""
+
+    title: str
+    rows: tuple[MatrixRow, ...]
 
 
 @dataclass(frozen=True)
@@ -105,9 +113,13 @@ def overview(table: pd.DataFrame, config: StudyConfig) -> Overview:
     own = table[OVERVIEW_COLUMNS]
     usual = own[own["BASETYPE"] == baseline]
     timeline, places = place_in_time(usual, visits)
-    values = values_by_place(usual.assign(X=places))
     subjects = int(own["USUBJID"].nunique())
     as_lines = subjects <= MOST_LINES
+    rows: list[tuple[Category, MatrixRow]] = []
+    plotted: list[Section] = []
+    for item, values in values_by_endpoint(usual.assign(X=places)):
+        rows += [(item.category, row) for row in matrix_rows(item, values, visits)]
+        plotted.append(section(item, values, visits, timeline, as_lines=as_lines))
     return Overview(
         study=config.study_id,
         baseline=baseline,
@@ -115,19 +127,30 @@ def overview(table: pd.DataFrame, config: StudyConfig) -> Overview:
         subjects=subjects,
         shares=shares(own),
         digests=_digests(own, config),
-        groups=matrix(values, visits),
+        groups=_groups(rows),
         extra_groups=_extra_groups(own[own["BASETYPE"] != baseline], visits),
-        sections=_by_category(sections(values, visits, timeline, as_lines=as_lines)),
+        sections=_by_category(plotted),
         timeline=timeline,
         as_lines=as_lines,
     )
 
 
 def _extra_groups(table: pd.DataFrame, visits: Sequence[str]) -> tuple[MatrixGroup, ...]:
+    groups: list[MatrixGroup] = []
+    for name, own in table.groupby("BASETYPE", sort=False, observed=True):
+        rows = [
+            (item.category, row)
+            for item, values in values_by_endpoint(own.assign(X=0.0))
+            for row in matrix_rows(item, values, visits)
+        ]
+        groups += _groups(rows, f" since {name}")
+    return tuple(groups)
+
+
+def _groups(rows: Sequence[tuple[Category, MatrixRow]], note: str = "") -> tuple[MatrixGroup, ...]:
+    by_category = {item: tuple(row for own, row in rows if own is item) for item in Category}
     return tuple(
-        group
-        for name, rows in table.groupby("BASETYPE", sort=False)
-        for group in matrix(values_by_place(rows.assign(X=0.0)), visits, f"since {name}")
+        MatrixGroup(f"{item.value}{note}", own) for item, own in by_category.items() if own
     )
 
 
@@ -140,6 +163,6 @@ def _digests(table: pd.DataFrame, config: StudyConfig) -> tuple[tuple[str, str],
     """Return digests with what they are of: the configuration, and the parts that rows name."""
     whole = study_digest(config)
     rows = table[(table["CFGSHA256"] != whole) & table["AVAL"].notna()]
-    categories = rows.groupby("CFGSHA256", sort=False)["PARCAT1"].unique()
+    categories = rows.groupby("CFGSHA256", sort=False, observed=True)["PARCAT1"].unique()
     parts = [(f"values of {', '.join(names)}", str(sha)) for sha, names in categories.items()]
     return (("whole configuration", whole), *sorted(parts))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import floor, isnan, sqrt
 from operator import attrgetter
 
-from smartms_img.catalogue import CATALOGUE, Endpoint, Worse
+from smartms_img.catalogue import Endpoint, Worse
 from smartms_img.naming import QcStatus, UnitKind
 from smartms_img.tables.overview.axes import padded
 from smartms_img.tables.overview.counts import Counts, count
@@ -145,15 +145,17 @@ class Section:
     others: tuple[Panel, ...]
 
 
-def sections(
-    values: Mapping[str, Places], visits: Sequence[str], timeline: Timeline, *, as_lines: bool
-) -> list[Section]:
-    """Return the endpoints of the table, in the order of the catalogue.
+def section(
+    item: Endpoint, places: Places, visits: Sequence[str], timeline: Timeline, *, as_lines: bool
+) -> Section:
+    """Return what is shown of an endpoint.
 
     Parameters
     ----------
-    values : mapping of str to Places
-        Rows of one BASETYPE.
+    item : Endpoint
+        Which one.
+    places : Places
+        Its rows of one BASETYPE.
     visits : sequence of str
         AVISIT in order.
     timeline : Timeline
@@ -161,21 +163,17 @@ def sections(
     as_lines : bool
         Draw a line for each subject; otherwise quantiles alone.
     """
-    found = []
-    for item in CATALOGUE.values():
-        panels: dict[bool, list[Panel]] = {True: [], False: []}
-        for (loc, lat), own in values.get(item.paramcd, {}).items():
-            place = place_text(item, loc, lat)
-            about = f"{item.paramcd} {place}".strip()
-            plots = tuple(
-                _plot(about, item, quantity, own, timeline, as_lines=as_lines)
-                for quantity in _quantities(item, own)
-            )
-            panel = Panel(place, plots, _lines(own, visits, plots), _decimals(item))
-            panels[loc == main_location(item)].append(panel)
-        if item.paramcd in values:
-            found.append(Section(item, tuple(panels[True]), tuple(panels[False])))
-    return found
+    panels: dict[bool, list[Panel]] = {True: [], False: []}
+    for (loc, lat), own in places.items():
+        place = place_text(item, loc, lat)
+        about = f"{item.paramcd} {place}".strip()
+        plots = tuple(
+            _plot(about, item, quantity, own, timeline, as_lines=as_lines)
+            for quantity in _quantities(item, own)
+        )
+        panel = Panel(place, plots, _lines(own, visits, plots), _decimals(item))
+        panels[loc == main_location(item)].append(panel)
+    return Section(item, tuple(panels[True]), tuple(panels[False]))
 
 
 def _quantities(item: Endpoint, values: Sequence[Value]) -> list[_Quantity]:

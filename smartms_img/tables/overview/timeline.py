@@ -59,11 +59,12 @@ def place_in_time(table: pd.DataFrame, visits: Sequence[str]) -> tuple[Timeline,
     number = table["AVISITN"].astype("float64")
     day = table["ADY"].astype("float64")
     once = table.assign(DAY=day).drop_duplicates(["USUBJID", "AVISIT"])
-    median = once.groupby("AVISIT")["DAY"].median()
+    median = once.groupby("AVISIT", observed=True)["DAY"].median()
     measured = table.loc[table["AVAL"].notna(), "AVISIT"].unique()
     in_days = bool(len(measured)) and bool(median.reindex(measured).notna().all())
-    places = day.fillna(table["AVISIT"].map(median)) if in_days else number
-    at_visit = places.groupby(table["AVISIT"]).median()
+    usual = table["AVISIT"].map(median).astype("float64")
+    places = day.fillna(usual) if in_days else number
+    at_visit = places.groupby(table["AVISIT"], observed=True).median()
     ticks = [Tick(name, float(at_visit[name])) for name in visits if name in at_visit.index]
     known = tuple(sorted((tick for tick in ticks if pd.notna(tick.x)), key=lambda tick: tick.x))
     low, high = (float(places.min()), float(places.max())) if known else (0.0, 1.0)

@@ -5,10 +5,12 @@ Python's own lists: grouping by pandas at every place takes most of the time of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import pandas as pd
+
+from smartms_img.catalogue import CATALOGUE, Endpoint
 
 
 class Value(NamedTuple):
@@ -27,27 +29,36 @@ class Value(NamedTuple):
 Places = dict[tuple[str, str], list[Value]]
 
 
-def values_by_place(table: pd.DataFrame) -> dict[str, Places]:
-    """Return the rows by PARAMCD, then by LOC and LAT, in the order of the table.
+def values_by_endpoint(table: pd.DataFrame) -> Iterator[tuple[Endpoint, Places]]:
+    """Yield the rows of each endpoint by LOC and LAT, in the order of the catalogue.
+
+    One by one, so that a table of millions of rows is never in memory as Python's objects.
 
     Parameters
     ----------
     table : DataFrame
         The endpoint table, with the place of each row in time as column X.
     """
+    rows = table.groupby("PARAMCD", observed=True).indices
+    for item in CATALOGUE.values():
+        if item.paramcd in rows:
+            yield item, _values_by_place(table.iloc[rows[item.paramcd]])
+
+
+def _values_by_place(table: pd.DataFrame) -> Places:
     # Text of a DataFrame is read one by one from Arrow unless it becomes objects first.
     keys, texts = (
         [table[name].to_numpy(dtype=object) for name in names]
-        for names in (("PARAMCD", "LOC", "LAT"), ("USUBJID", "AVISIT", "QCSTAT"))
+        for names in (("LOC", "LAT"), ("USUBJID", "AVISIT", "QCSTAT"))
     )
     numbers = [table[name].tolist() for name in ("X", "AVAL", "CHG", "AVALERR")]
     analysed = (table["ANL01FL"] == "Y").tolist()
-    found: dict[str, Places] = {}
-    for paramcd, loc, lat, subject, visit, status, x, aval, chg, error, flag in zip(
+    found: Places = {}
+    for loc, lat, subject, visit, status, x, aval, chg, error, flag in zip(
         *keys, *texts, *numbers, analysed, strict=True
     ):
         value = Value(subject, visit, x, aval, chg, error, status, flag)
-        found.setdefault(paramcd, {}).setdefault((loc, lat), []).append(value)
+        found.setdefault((loc, lat), []).append(value)
     return found
 
 

@@ -6,7 +6,7 @@
  * @typedef {{verdict: string, reasons: string[], comment: string, seconds: number,
  *   change_reason: string}} Said
  * @typedef {{key: string, title: string, question: string, reasons: Record<string, string>,
- *   pictures: number[], files: string[]}} Slot
+ *   examples: object[], pictures: number[], files: string[]}} Slot
  * @typedef {{ratings: (Said & {key: string})[], drafts: Record<string, object>}} Kept
  */
 

@@ -2,8 +2,9 @@
 /**
  * @typedef {{key: string, title: string, verdict: string}} Entry
  * @typedef {{verdict?: string, reasons?: string[], comment?: string}} Words
+ * @typedef {{text: string, files: string[]}} Example
  * @typedef {{key: string, title: string, question: string, reasons: Record<string, string>,
- *   pictures: number[], said: Words, draft: Words, others: Words[]}} Item
+ *   examples: Example[], pictures: number[], layers?: string[], said: Words, draft: Words, others: Words[]}} Item
  */
 
 /**
@@ -118,6 +119,8 @@ async function open(key) {
   at("item").hidden = false;
   at("title").textContent = found.title;
   at("question").textContent = found.question;
+  volumes.close();
+  at("three").hidden = !found.layers?.length;
   at("pictures").className = "";
   let first = 1;
   at("pictures").replaceChildren(...found.pictures.map((frames, index) => {
@@ -145,17 +148,37 @@ async function open(key) {
   at("comment").value = begun.comment || "";
   at("change").value = "";
   at("correction").hidden = true;
+  at("examples").querySelector("div").replaceChildren(...found.examples.map(exampleElement));
   showOthers(found.others);
   showVerdict(found.said.verdict || "");
   if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
 }
 
-/** @param {string} key @param {string} alt @param {number} number */
-function frame(key, alt, number) {
+/** @param {string} address @param {string} alt */
+function frame(address, alt) {
   const image = document.createElement("img");
   image.alt = alt;
-  image.src = pictureOf(key, number);
+  image.src = address;
   return image;
+}
+
+/** Frames on one place, shown in turn. @param {HTMLImageElement[]} frames @param {string} text */
+function captioned(frames, text) {
+  const figure = document.createElement("figure");
+  const stack = document.createElement("div");
+  if (frames.length > 1) stack.className = "turn";
+  stack.append(...frames);
+  const caption = document.createElement("figcaption");
+  caption.textContent = text;
+  figure.append(stack, caption);
+  return figure;
+}
+
+/** @param {Example} example */
+function exampleElement(example) {
+  const frames = example.files.map((name) => frame(offline ? name : `/static/${name}`, `Example: ${example.text}`));
+  for (const image of frames) image.loading = "lazy";
+  return captioned(frames, example.text);
 }
 
 /**
@@ -163,20 +186,13 @@ function frame(key, alt, number) {
  * @param {string} key @param {string} alt @param {number[]} numbers
  */
 function pictureElement(key, alt, numbers) {
-  if (numbers.length === 1) return frame(key, alt, numbers[0]);
+  if (numbers.length === 1) return frame(pictureOf(key, numbers[0]), alt);
   const names = numbers.length === 2 ? ["one visit", "the other visit"] : ["earlier", "later, outlined"];
   const triptych = document.createElement("div");
   triptych.className = "triptych";
   triptych.append(...[[numbers[0]], [numbers[numbers.length - 1]], numbers.slice(0, 2)].map((shown, place) => {
-    const figure = document.createElement("figure");
     const name = names[place] || "in turn";
-    const caption = document.createElement("figcaption");
-    caption.textContent = name;
-    const stack = document.createElement("div");
-    if (shown.length > 1) stack.className = "turn";
-    stack.append(...shown.map((number) => frame(key, `${alt}, ${name}`, number)));
-    figure.append(stack, caption);
-    return figure;
+    return captioned(shown.map((number) => frame(pictureOf(key, number), `${alt}, ${name}`)), name);
   }));
   return triptych;
 }
@@ -259,6 +275,11 @@ async function move(step) {
   if (next) await open(next.key);
 }
 
+async function look() {
+  if (volumes.isOpen()) volumes.close();
+  else if (item?.layers?.length) await volumes.open(item.key, item.layers);
+}
+
 /** @param {string} digit */
 function toggleReason(digit) {
   const box = document.querySelectorAll("#reasons input")[Number(digit) - 1];
@@ -284,6 +305,8 @@ function onKey(event) {
   else if (/^[1-9]$/.test(event.key)) toggleReason(event.key);
   else if (event.key.toLowerCase() === "z") at("pictures").classList.toggle("full");
   else if (event.key.toLowerCase() === "t") at("pictures").classList.toggle("still");
+  else if (event.key.toLowerCase() === "e") at("examples").toggleAttribute("open");
+  else if (event.key.toLowerCase() === "v") perform(look);
   else if (event.key.toLowerCase() === "c") at("comment").focus();
   else return;
   event.preventDefault();
@@ -293,6 +316,8 @@ document.addEventListener("keydown", onKey);
 at("comment").addEventListener("input", draftLater);
 at("filter").addEventListener("change", showList);
 at("list").addEventListener("click", () => perform(async () => { await keepDraft(); showList(); }));
+at("look").addEventListener("click", () => perform(look));
+at("close").addEventListener("click", () => perform(look));
 at("pictures").addEventListener("click", () => at("pictures").classList.toggle("full"));
 for (const button of document.querySelectorAll("#verdicts button")) {
   button.addEventListener("click", () => perform(() => rate(/** @type {HTMLElement} */ (button).dataset.verdict || "")));

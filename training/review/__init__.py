@@ -1,0 +1,1 @@
+"""What readers are trained on: examples of good and bad."""
