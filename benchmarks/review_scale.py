@@ -53,7 +53,7 @@ IN_SIGHT = """
 return document.readyState === "complete" && (document.body.ariaBusy !== "true") &&
   [...document.images].every((image) => {
     const box = image.getBoundingClientRect();
-    const seen = box.bottom > 0 && box.top < innerHeight && box.width > 0;
+    const seen = box.bottom > 0 && box.top < innerHeight && image.checkVisibility();
     return !seen || (image.complete && image.naturalWidth > 0);
   }) && (arguments[0] === "" || document.querySelectorAll(arguments[0]).length > 0);
 """
@@ -161,7 +161,7 @@ def main(folder: Path, source: Path, subjects: int) -> None:
     out = folder / "out"
     write_tables(out, results, config, automatic(results))
     start = time.process_time()
-    write_report(out, results, [])
+    write_report(out, results, [], automatic(results))
     report_s = time.process_time() - start
     first = min(result.row.subject for result in results.values())
     files = [out / f"sub-{first}.html", *(out / f"sub-{first}/figures").iterdir()]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from smartms_img.config import StudyConfig
 from smartms_img.io.decisions import Decision, ReaderFigure
-from smartms_img.io.ratings import Rating, RatingsLog
+from smartms_img.io.ratings import COPY_FILE, Rating, RatingsLog
 from smartms_img.io.results import UnitResult, read_results
 from smartms_img.naming import QcStatus
 
@@ -28,10 +28,24 @@ def read_evidence(out: Path, config: StudyConfig) -> Evidence:
     from smartms_img.qc.reader_figures import reader_figures  # noqa: PLC0415
     from smartms_img.qc.review_decisions import decisions  # noqa: PLC0415
 
-    results = read_results(out, config)
-    ratings = RatingsLog(out).read()
+    results, ratings = read_results(out, config), RatingsLog(out).read()
+    refuse_lost_ratings(out, ratings)
     found = decisions(results, ratings, config.qc.review.rules)
     return Evidence(results, found, ratings, reader_figures(ratings))
+
+
+def refuse_lost_ratings(out: Path, ratings: Sequence[Rating]) -> None:
+    """Raise InputError if the database of the review knows of ratings that are not there."""
+    if not (out / COPY_FILE).is_file():
+        return
+    # SQLAlchemy takes time to import, and most outputs have no database.
+    from smartms_img.qc.review.store import Store  # noqa: PLC0415
+
+    store = Store(f"sqlite:///{out / COPY_FILE}")
+    try:
+        store.refuse_lost(ratings)
+    finally:
+        store.close()
 
 
 def write_results(out: Path, config: StudyConfig) -> tuple[Decision, ...]:
@@ -42,7 +56,7 @@ def write_results(out: Path, config: StudyConfig) -> tuple[Decision, ...]:
 
     found = read_evidence(out, config)
     write_tables(out, found.results, config, found.decisions, readers=found.readers)
-    write_report(out, found.results, found.ratings)
+    write_report(out, found.results, found.ratings, found.decisions)
     return found.decisions
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from smartms_img.cli.console import Counter, print_table, say
-from smartms_img.cli.finish import read_evidence
+from smartms_img.cli.finish import read_evidence, refuse_lost_ratings
 from smartms_img.config import load_study
 from smartms_img.errors import ExitCode, InputError
 from smartms_img.execution.dataset import CONFIG_FILE, check_output
@@ -132,6 +132,11 @@ def lock_diff(
 
 def _broken_ratings(out: Path) -> list[Difference]:
     problem = ratings_problem(out)
+    try:
+        if not problem:
+            refuse_lost_ratings(out, RatingsLog(out).read())
+    except InputError as error:
+        problem = error.problem
     return [Difference("changed", RATINGS_FILE, problem)] if problem else []
 
 

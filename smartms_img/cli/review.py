@@ -15,13 +15,13 @@ from smartms_img.config import load_study
 from smartms_img.errors import ExitCode, InputError
 from smartms_img.execution.dataset import CONFIG_FILE, check_output
 from smartms_img.io.lock import refuse_locked
+from smartms_img.io.ratings import COPY_FILE
 from smartms_img.io.results import read_results
 
 if TYPE_CHECKING:
     from smartms_img.qc.review.desk import Desk
     from smartms_img.qc.review.guard import Guard
 
-FOLDER = "review"
 _LONGEST_NAME = 32
 
 Out = Annotated[Path, typer.Argument(help="Output directory of 'smartms run'.")]
@@ -63,7 +63,7 @@ def review(
     script = _script(niivue) if niivue else b""
     with (
         _desk(out, reader, db, adjudicate=adjudicate) as desk,
-        socket.create_server(("127.0.0.1", port)) as listening,
+        _listening(port) as listening,
     ):
         guard = review_app(desk, listening.getsockname()[1], script)
         typer.echo(guard.address)
@@ -126,10 +126,18 @@ def _script(path: Path) -> bytes:
         content = path.read_bytes()
     except OSError as error:
         raise InputError("cannot be read", "Check the path", file=path.name) from error
-    if b"niivue" not in content:
+    if b".niivue={}" not in content:
         remedy = "Give dist/niivue.umd.js of the package @niivue/niivue"
         raise InputError("is not NiiVue", remedy, file=path.name)
     return content
+
+
+def _listening(port: int) -> socket.socket:
+    try:
+        return socket.create_server(("127.0.0.1", port))
+    except OSError as error:
+        problem = f"port {port} cannot be used ({error.strerror})"
+        raise InputError(problem, "Choose another with --port, or leave it out") from error
 
 
 @contextmanager
@@ -152,8 +160,13 @@ def _desk(out: Path, reader: str, db: str, *, adjudicate: bool) -> Iterator[Desk
 
 
 def _own_database(out: Path) -> str:
-    (out / FOLDER).mkdir(exist_ok=True)
-    return f"sqlite:///{out / FOLDER / 'review.sqlite'}"
+    path = out / COPY_FILE
+    try:
+        path.parent.mkdir(exist_ok=True)
+    except OSError as error:
+        problem = f"{path.parent.name}/ cannot be written ({error.strerror})"
+        raise InputError(problem, "Ask who owns the folder", file=out.name) from error
+    return f"sqlite:///{path}"
 
 
 def _serve(guard: Guard, listening: socket.socket) -> None:

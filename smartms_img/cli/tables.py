@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from smartms_img.cli.console import say
-from smartms_img.cli.finish import read_evidence
+from smartms_img.cli.finish import write_results
 from smartms_img.config import load_study
 from smartms_img.execution.dataset import CONFIG_FILE, check_output
 from smartms_img.io.lock import refuse_locked
@@ -21,17 +21,12 @@ def tables(
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,
 ) -> None:
-    """Write the tables from derivatives and ledger; the same input gives the same bytes.
+    """Write tables and report from derivatives, ledger and ratings, always to the same bytes.
 
     Example: smartms tables /data/derivatives/smartms
     """
-    # pandas and pyarrow take seconds to import.
-    from smartms_img.tables import write_tables  # noqa: PLC0415
-
     check_output(out)
     refuse_locked(out)
-    study = load_study(config or out / CONFIG_FILE)
-    found = read_evidence(out, study)
-    folder = write_tables(out, found.results, study, found.decisions, readers=found.readers)
+    write_results(out, load_study(config or out / CONFIG_FILE))
     if not quiet:
-        say(f"tables are in {folder}")
+        say(f"tables are in {out / 'tables'}")

@@ -79,6 +79,8 @@ class Canvas:
             "ha": "left",
             "size": 9,
             "parse_math": False,
+            # Bright tissue may lie below.
+            "bbox": {"facecolor": "black", "alpha": 0.55, "edgecolor": "none", "pad": 1.0},
         }
         self._axes.text(x_px, y_px, text, **(look | style))
 

@@ -23,6 +23,8 @@ from pydantic import TypeAdapter
 from smartms_img.errors import InputError
 
 RATINGS_FILE = "ratings.jsonl"
+COPY_FILE = "review/review.sqlite"
+"""Database of the review, which holds a copy of the ratings."""
 
 RatedAs = Literal["pass", "borderline", "fail"]
 Role = Literal["reader", "adjudicator"]
@@ -152,7 +154,7 @@ class RatingsLog:
         InputError
             If the chain is broken: nothing is added to it then.
         """
-        with self._own_threads, self._path.open("a+b") as file:
+        with self._own_threads, self._opened() as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             known = self._follow(file)
             if allowed is not None:
@@ -164,8 +166,17 @@ class RatingsLog:
                 judgement=judgement,
             )
             line, _ = _line(rating)
-            _write_behind(file.fileno(), self._size, line)
+            try:
+                _write_behind(file.fileno(), self._size, line)
+            except OSError as error:
+                raise _unwritable(error) from error
             return self._follow(file)[-1]
+
+    def _opened(self) -> BinaryIO:
+        try:
+            return self._path.open("a+b")
+        except OSError as error:
+            raise _unwritable(error) from error
 
     def _follow(self, file: BinaryIO) -> list[Rating]:
         """Read what is new in the file, and return all ratings."""
@@ -203,6 +214,11 @@ def _following(content: bytes, known: Sequence[Rating]) -> list[Rating]:
         found.append(rating)
         last = rating
     return found
+
+
+def _unwritable(error: OSError) -> InputError:
+    problem = f"nothing can be added ({error.strerror})"
+    return InputError(problem, "Ask who owns the file, or make room", file=RATINGS_FILE)
 
 
 def _broken(problem: str) -> InputError:

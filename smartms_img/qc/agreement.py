@@ -15,6 +15,7 @@ from smartms_img.qc.readings import standing
 from smartms_img.qc.rubric import VERDICTS
 
 _NORMAL_95 = 1.959964
+_LEAST_ERROR = 1e-6
 
 Pairs = list[tuple[str, str]]
 """Two verdicts about the same pictures."""
@@ -35,8 +36,9 @@ class Agreement:
     exact : float or None
         Share of pairs that are equal; None without pairs.
     kappa, low, high : float or None
-        Linearly weighted kappa and its 95 % confidence interval; None where all verdicts of both
-        are one, so that chance alone would agree as well.
+        Linearly weighted kappa and its 95 % confidence interval. All None where all verdicts of
+        both are one, so that chance alone would agree as well; the interval where the pairs are
+        too few, or too much alike, for one.
     """
 
     who: str
@@ -92,6 +94,9 @@ def agreement(pairs: Pairs, who: str = "", element: str = "") -> Agreement:
     if found is None:
         return Agreement(who, element, len(pairs), exact, None, None, None)
     kappa, error = found
+    # Of few pairs, or of pairs that all agree, the formula gives an interval without width.
+    if error < _LEAST_ERROR:
+        return Agreement(who, element, len(pairs), exact, kappa, None, None)
     low, high = max(kappa - _NORMAL_95 * error, -1.0), min(kappa + _NORMAL_95 * error, 1.0)
     return Agreement(who, element, len(pairs), exact, kappa, low, high)
 

@@ -94,7 +94,7 @@ def reader_figures(ratings: Sequence[Rating]) -> tuple[ReaderFigure, ...]:
 
 def _agreement_figure(item: Agreement) -> ReaderFigure:
     about = ELEMENTS[item.element].title if item.element else "all elements"
-    interval = "all verdicts are one"
+    interval = "all verdicts are one" if item.kappa is None else "no interval from these pairs"
     if item.low is not None and item.high is not None:
         interval = f"95 % CI {item.low:.3f} to {item.high:.3f}"
     equal = "" if item.exact is None else f", {100 * item.exact:.0f} % equal"

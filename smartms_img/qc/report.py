@@ -9,6 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from smartms_img.io.atomic import write_text
+from smartms_img.io.decisions import Decision
 from smartms_img.io.ratings import Rating
 from smartms_img.io.results import UnitResult
 from smartms_img.qc.agreement import agreements
@@ -22,7 +23,12 @@ from smartms_img.qc.rubric import ELEMENTS
 _OVERVIEW = "tables/overview.html"
 
 
-def write_report(out: Path, results: Mapping[str, UnitResult], ratings: Sequence[Rating]) -> Path:
+def write_report(
+    out: Path,
+    results: Mapping[str, UnitResult],
+    ratings: Sequence[Rating],
+    decisions: Sequence[Decision],
+) -> Path:
     """Write ``index.html``, ``cohort.html`` and one ``sub-<label>.html`` a subject.
 
     The same input gives the same bytes.
@@ -35,6 +41,8 @@ def write_report(out: Path, results: Mapping[str, UnitResult], ratings: Sequence
         What :func:`smartms_img.io.results.read_results` found there.
     ratings : sequence of Rating
         What readers have said. A verdict is shown once it is decided, and not before.
+    decisions : sequence of Decision
+        What checks and readers together decide.
 
     Returns
     -------
@@ -46,7 +54,10 @@ def write_report(out: Path, results: Mapping[str, UnitResult], ratings: Sequence
     by_unit: dict[str, list[Reading]] = {}
     for reading in read.values():
         by_unit.setdefault(reading.unit, []).append(reading)
-    subjects = view_subjects(out, results, Cohort(checks, by_unit))
+    decided: dict[str, list[Decision]] = {}
+    for decision in decisions:
+        decided.setdefault(decision.unit, []).append(decision)
+    subjects = view_subjects(out, results, Cohort(checks, by_unit, decided))
     rows = read_main_endpoints(out)
     endpoints = endpoint_tables(rows)
     for number, subject in enumerate(subjects):

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from PIL import Image
 
 from smartms_img.catalogue import endpoint
+from smartms_img.io.decisions import Decision
 from smartms_img.io.ledger import unit_folder
 from smartms_img.io.measures import Measure, QcMetric
 from smartms_img.io.plan_table import PlanRow
@@ -154,10 +155,13 @@ class Cohort:
         As :func:`smartms_img.qc.cohort.distributions` gives them.
     readings : dict of str to list of Reading
         What readers have said, by unit id.
+    decisions : dict of str to list of Decision
+        What checks and readers decide, by unit id.
     """
 
     checks: Mapping[Check, Distribution]
     readings: Mapping[str, Sequence[Reading]]
+    decisions: Mapping[str, Sequence[Decision]]
 
 
 def view_subjects(
@@ -178,7 +182,8 @@ def _subject(out: Path, label: str, results: Sequence[UnitResult], cohort: Cohor
 
 
 def _unit(out: Path, result: UnitResult, figures: tuple[Figure, ...], cohort: Cohort) -> UnitView:
-    row, (state, reason) = result.row, _state(out, result)
+    row = result.row
+    state, reason = _state(out, result, cohort.decisions.get(row.unit, ()))
     log = unit_folder(out, row.unit) / "failure.md"
     kind = kind_name(row)
     # What is outdated has no place among the checks that count.
@@ -198,7 +203,7 @@ def _unit(out: Path, result: UnitResult, figures: tuple[Figure, ...], cohort: Co
     )
 
 
-def _state(out: Path, result: UnitResult) -> tuple[str, str]:
+def _state(out: Path, result: UnitResult, decided: Sequence[Decision]) -> tuple[str, str]:
     """Return the state of a unit and its reason."""
     attempt = result.attempt
     if attempt is None:
@@ -212,14 +217,17 @@ def _state(out: Path, result: UnitResult) -> tuple[str, str]:
         return result.standing, result.problem
     if result.row.kind is UnitKind.SUBJECT and not result.metrics:
         return "done", "no checks of its own: its quality is that of the scans it was made from"
-    return _verdict(result.metrics, result.row.reason)
+    return _verdict(decided, result.row.reason)
 
 
-def _verdict(metrics: Sequence[QcMetric], note: str) -> tuple[str, str]:
-    failed = [m.reason or f"{m.metric} failed" for m in metrics if m.status is QcStatus.FAIL]
-    if failed:
-        return "QC fail", "; ".join(failed)
-    if any(metric.status is QcStatus.PASS for metric in metrics):
+def _verdict(decided: Sequence[Decision], note: str) -> tuple[str, str]:
+    by_status: dict[QcStatus, list[str]] = {}
+    for decision in decided:
+        by_status.setdefault(decision.status, []).append(decision.reason)
+    for status, state in ((QcStatus.FAIL, "QC fail"), (QcStatus.PENDING, "QC pending")):
+        if status in by_status:
+            return state, "; ".join(dict.fromkeys(by_status[status]))
+    if QcStatus.PASS in by_status:
         return "QC pass", note
     return "QC pending", note or "no automatic check gave a verdict"
 

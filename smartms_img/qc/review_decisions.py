@@ -9,7 +9,7 @@ from smartms_img.config import ReviewRules
 from smartms_img.io.decisions import Decision
 from smartms_img.io.ratings import Rating
 from smartms_img.io.results import UnitResult
-from smartms_img.naming import QcStatus
+from smartms_img.naming import QcStatus, UnitKind
 from smartms_img.qc.decisions import AUTOMATIC, automatic
 from smartms_img.qc.readings import Reading, readings
 
@@ -28,8 +28,9 @@ def decisions(
     """Return the decisions about every unit.
 
     A unit without elements that readers rate has its automatic decisions. Elsewhere an endpoint
-    has the worst verdict of the elements that it rests on. Where that is none, because readers
-    disagree or have rated other files, it is pending, unless a check failed.
+    has the worst verdict of the elements that it rests on: those of a pair rest on its visits,
+    too. Where that is none, because readers disagree or have rated other files, it is pending,
+    unless a check failed.
 
     Parameters
     ----------
@@ -49,7 +50,9 @@ def decisions(
     decided: list[Decision] = []
     for unit, result in results.items():
         own = found.get(unit, [])
-        read = by_unit.get(unit, [])
+        read = list(by_unit.get(unit, []))
+        if result.row.kind is UnitKind.PAIR and read:
+            read += [reading for name in result.row.depends for reading in by_unit.get(name, [])]
         decided += _with_readers(result, own, read, rules) if read else own
     return tuple(decided)
 
@@ -86,13 +89,15 @@ def _decide(checks: Decision, read: Sequence[Reading], rules: ReviewRules) -> De
         status, deciding = QcStatus.PENDING, open_questions
     if not worst and status is checks.status and not open_questions:
         return checks
-    said = "; ".join(dict.fromkeys(_words(reading) for reading in deciding))
+    said = "; ".join(dict.fromkeys(_words(reading, checks.unit) for reading in deciding))
     by_checks = f"{checks.reason} ({AUTOMATIC}); " if checks.decided_by else ""
     return Decision(checks.unit, status, f"{by_checks}{said}", _who(deciding), checks.paramcd)
 
 
-def _words(reading: Reading) -> str:
+def _words(reading: Reading, unit: str) -> str:
     name = reading.element.title.lower()
+    if reading.unit != unit:
+        name = f"{name} ({reading.unit})"
     if not reading.verdict:
         return f"{name}: {_UNDECIDED[reading.state]}"
     reasons = dict.fromkeys(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -90,13 +91,14 @@ def make_output(out: Path) -> dict[str, UnitResult]:
     return read_results(out, config)
 
 
-def record(out: Path, unit: str, config: StudyConfig) -> None:
+def record(out: Path, unit: str, config: StudyConfig, number: int = 1) -> None:
     """Write into the ledger that a unit wrote what lies there now."""
     (row,) = (row for row in read_plan(out) if row.unit == unit)
     names = [path for path in out.rglob("*") if path.name.startswith(Path(row.stem).name)]
     own = [path for path in names if path.is_file() and _is_of(path, row.stem)]
     outputs = {path.relative_to(out).as_posix(): sha256(path) for path in own}
-    write_attempt(out, attempt(unit, outputs, unit_digest(row.kind, config)))
+    made = attempt(unit, outputs, unit_digest(row.kind, config))
+    write_attempt(out, replace(made, number=number))
 
 
 def _is_of(path: Path, stem: str) -> bool:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from smartms_img.cli.finish import read_evidence
 from smartms_img.config import default_study, unit_digest
 from smartms_img.errors import InputError
 from smartms_img.io.layout import measures_file
@@ -18,7 +20,6 @@ from smartms_img.io.ledger import Attempt, write_attempt
 from smartms_img.io.measures import Measure, check, write_measures, write_qc
 from smartms_img.io.plan_table import read_plan
 from smartms_img.io.ratings import Judgement, RatingsLog
-from smartms_img.io.results import read_results
 from smartms_img.qc.report import write_report
 
 PLAN = """\
@@ -100,7 +101,8 @@ class Page(HTMLParser):
 
 
 def show(out: Path) -> None:
-    write_report(out, read_results(out, default_study()), RatingsLog(out).read())
+    found = read_evidence(out, default_study())
+    write_report(out, found.results, found.ratings, found.decisions)
 
 
 def write_done(out: Path, unit: str, **changes: object) -> None:
@@ -201,6 +203,7 @@ def test_frames_of_both_visits_stand_side_by_side_and_in_turn(out: Path):
 
 def test_a_verdict_of_readers_is_shown_once_it_is_decided(out: Path):
     picture = "sub-01/figures/sub-01_ses-M00_mask.png"
+    Image.fromarray(np.zeros((30, 40, 3), dtype=np.uint8)).save(out / picture)
     write_done(out, UNITS[1], number=2, outputs={picture: "1"})
     log = RatingsLog(out)
     for reader in ("R1", "R2"):
@@ -212,6 +215,9 @@ def test_a_verdict_of_readers_is_shown_once_it_is_decided(out: Path):
         assert ("Brain mask agreed fail" in text) == (reader == "R2")
         assert ("Brain mask unread" in text) == (reader == "R1")
     assert "R1 and R2 all 1 100 none: one verdict only" in Page(out / "cohort.html").text
+    assert re.search(
+        r"ses-M00 mri ! QC fail [^!]*brain mask: fail", Page(out / "sub-01.html").text
+    )
 
 
 def test_pictures_exist_have_alternative_text_and_load_late(out: Path):

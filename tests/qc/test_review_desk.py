@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import typer
 from review_output import make_output
+from sqlalchemy.exc import OperationalError
 
+from smartms_img.cli.finish import read_evidence
+from smartms_img.cli.lock import verify
 from smartms_img.config import default_study
 from smartms_img.errors import InputError
-from smartms_img.io.ratings import RATINGS_FILE, RatingsLog
+from smartms_img.io.ratings import COPY_FILE, RATINGS_FILE, RatingsLog
 from smartms_img.io.results import read_results
 from smartms_img.qc.readings import readings
-from smartms_img.qc.review.desk import Desk, Said
+from smartms_img.qc.review.desk import Desk, Draft, Said
 from smartms_img.qc.review.store import Store
 
 
@@ -117,7 +122,7 @@ def test_a_reader_cannot_be_the_adjudicator(out, store):
 def test_drafts_are_kept_until_the_rating(out, store):
     place = desk(out, store, "R1")
     key = place.queue()[3].key
-    place.keep_draft(key, {"reasons": ["noise"], "comment": "not sure"})
+    place.keep_draft(key, Draft(reasons=("noise",), comment="not sure"))
     assert desk(out, store, "R1").view(key).draft["comment"] == "not sure"
     place.rate(key, Said(verdict="pass"))
     assert place.view(key).draft == {}
@@ -152,6 +157,60 @@ def test_lines_taken_off_the_ratings_are_found(out, store):
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
     with pytest.raises(InputError, match="the ratings have lost line 11"):
         desk(out, store, "R1")
+
+
+def test_ratings_that_are_gone_are_missed_by_tables_and_verify(out):
+    (out / COPY_FILE).parent.mkdir()
+    store = Store(f"sqlite:///{out / COPY_FILE}")
+    rate_all(desk(out, store, "R1"))
+    store.close()
+    assert read_evidence(out, default_study()).ratings
+    (out / RATINGS_FILE).unlink()
+    with pytest.raises(InputError, match="the ratings have lost line 1,"):
+        read_evidence(out, default_study())
+    with pytest.raises(typer.Exit) as ended:
+        verify(out, quiet=True)
+    assert ended.value.exit_code == 3
+
+
+def test_a_locked_output_takes_no_rating(out, store, monkeypatch):
+    place = desk(out, store, "R1")
+    key = place.queue()[0].key
+    monkeypatch.setattr("smartms_img.io.lock.is_locked", lambda _: True)
+    for act in (
+        lambda: place.rate(key, Said(verdict="pass")),
+        lambda: place.keep_draft(key, Draft()),
+    ):
+        with pytest.raises(InputError, match="is locked"):
+            act()
+    assert RatingsLog(out).read() == []
+
+
+def test_two_windows_of_a_reader_share_one_order(out, store):
+    first, second = desk(out, store, "R1"), desk(out, store, "R1")
+    with ThreadPoolExecutor(8) as pool:
+        queues = list(pool.map(lambda place: place.queue(), [first, second] * 8))
+    assert {len(queue) for queue in queues} == {11}
+
+
+def test_a_rating_counts_where_its_copy_cannot_be_made(out, store, monkeypatch):
+    place = desk(out, store, "R1")
+
+    def unreachable(*_: object) -> None:
+        raise OperationalError("", {}, Exception())
+
+    monkeypatch.setattr(store, "copy_ratings", unreachable)
+    place.rate(place.queue()[0].key, Said(verdict="pass"))
+    assert [rating.judgement.verdict for rating in RatingsLog(out).read()] == ["pass"]
+
+
+def test_a_changed_derivative_is_not_rated(out, store):
+    place = desk(out, store, "R1")
+    key = next(entry.key for entry in place.queue() if entry.title == "Volume change")
+    for path in out.rglob("*_desc-logjacobian_map.nii.gz"):
+        path.write_bytes(path.read_bytes() + b"x")
+    with pytest.raises(InputError, match="not the one that was made"):
+        place.rate(key, Said(verdict="pass"))
 
 
 def test_a_new_database_takes_up_the_ratings(out, store, tmp_path):

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from review_output import make_output
+from review_output import make_output, record
 from selenium import webdriver
 from test_review_browser import CHROMIUM, DRIVER, press, text, wait_for
 from test_review_server import TELLING
@@ -37,6 +37,10 @@ def desk(out, tmp_path):
 
 def returned(desk: Desk, folder: Path, ratings: list[dict[str, object]]) -> Path:
     file = folder / "ratings-R1.json"
+    keys = {entry.key for entry in desk.queue()}
+    for rating in ratings:
+        key = str(rating["key"])
+        rating.setdefault("shown", desk.view(key).shown if key in keys else "x")
     file.write_text(json.dumps({"packet": desk.packet_id, "ratings": ratings}), encoding="utf-8")
     return file
 
@@ -75,6 +79,47 @@ def test_what_comes_back_is_merged_once(desk, out, tmp_path):
     assert again == Merged(0, 2, merged.refused)
     said = [rating.judgement for rating in RatingsLog(out).read()]
     assert [(one.verdict, one.supersedes) for one in said] == [("pass", 0), ("fail", 1)]
+
+
+def test_corrections_to_and_fro_are_all_merged(desk, out, tmp_path):
+    key = desk.queue()[0].key
+    again = {"change_reason": "no"}
+    ratings = [
+        {"key": key, "verdict": "pass"},
+        *({"key": key, "verdict": verdict} | again for verdict in ("fail", "pass", "fail")),
+    ]
+    file = returned(desk, tmp_path, ratings)
+    assert merge_packet(desk, file) == Merged(4, 0, ())
+    assert merge_packet(desk, file) == Merged(0, 4, ())
+    said = [rating.judgement.verdict for rating in RatingsLog(out).read()]
+    assert said == ["pass", "fail", "pass", "fail"]
+
+
+def test_what_was_rated_of_other_pictures_is_refused(desk, out, tmp_path):
+    key = next(entry.key for entry in desk.queue() if entry.title == "Brain mask")
+    file = returned(desk, tmp_path, [{"key": key, "verdict": "pass"}])
+    config = default_study()
+    for name in ("mask.png", "mask.json"):
+        for path in out.glob(f"sub-A1/figures/*_{name}"):
+            path.write_bytes(path.read_bytes() + b" ")
+    for unit in ("sub-A1_ses-M00_mri", "sub-A1_ses-M06_mri"):
+        record(out, unit, config, number=2)
+    store = Store(f"sqlite:///{tmp_path / 'review.sqlite'}")
+    later = Desk(out, read_results(out, config), store, "R1", "reader")
+    merged = merge_packet(later, file)
+    assert (merged.new, merged.known) == (0, 0)
+    assert "have changed since they were shown" in merged.refused[0]
+    store.close()
+
+
+def test_a_packet_that_cannot_be_written_leaves_nothing(desk, out, tmp_path):
+    for path in out.glob("sub-A1/figures/*_mask.png"):
+        path.write_bytes(b"x")
+    with pytest.raises(InputError, match="not the one that was made"):
+        write_packet(desk, tmp_path / "packet")
+    assert [path.name for path in tmp_path.iterdir() if "packet" in path.name] == []
+    with pytest.raises(InputError, match="cannot be written"):
+        write_packet(desk, out / "plan.tsv" / "packet")
 
 
 def test_a_file_of_another_reader_is_refused(desk, out, tmp_path):

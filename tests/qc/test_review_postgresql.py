@@ -17,7 +17,7 @@ from smartms_img.config import default_study
 from smartms_img.io.ratings import RatingsLog, ratings_problem
 from smartms_img.io.results import read_results
 from smartms_img.qc.readings import readings
-from smartms_img.qc.review.desk import Desk, Said
+from smartms_img.qc.review.desk import Desk, Draft, Said
 from smartms_img.qc.review.store import Store
 
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
@@ -55,7 +55,7 @@ def rate_all(out: Path, url: str, reader: str) -> None:
     store = Store(url)
     desk = Desk(out, read_results(out, default_study()), store, reader, "reader")
     for entry in desk.queue():
-        desk.keep_draft(entry.key, {"comment": "looking"})
+        desk.keep_draft(entry.key, Draft(comment="looking"))
         desk.rate(entry.key, Said(verdict="pass", seconds=1.0))
     store.close()
 

@@ -99,14 +99,18 @@ def test_another_host_is_refused(reader, host):
     assert reader.get("/queue", headers={"Host": host}).status_code == 403
 
 
+def rating(reader: TestClient, key: str, **said: object) -> dict[str, object]:
+    """Return what the page sends of an item."""
+    return {"verdict": "pass", "shown": reader.get(f"/item/{key}").json()["shown"]} | said
+
+
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://127.0.0.1:9", ""])
 def test_another_origin_is_refused(reader, origin):
     key = reader.get("/queue").json()[0]["key"]
-    answer = reader.post(
-        f"/item/{key}/rating", json={"verdict": "pass"}, headers={"Origin": origin}
-    )
+    said = rating(reader, key)
+    answer = reader.post(f"/item/{key}/rating", json=said, headers={"Origin": origin})
     assert answer.status_code == 403
-    assert reader.post(f"/item/{key}/rating", json={"verdict": "pass"}).status_code == 403
+    assert reader.post(f"/item/{key}/rating", json=said).status_code == 403
     assert reader.get("/queue", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
 
 
@@ -136,17 +140,24 @@ def test_no_path_leaves_the_application(guard, reader, path, out):
         b"[]",
         b"{}",
         b'{"verdict": "great"}',
-        b'{"verdict": "pass", "reader": "R2"}',
-        b'{"verdict": "pass", "seconds": -1}',
+        b'{"verdict": "pass"}',
+        b'{"verdict": "pass", "shown": "x"}',
+        b'{"verdict": "pass", "shown": "SHOWN", "reader": "R2"}',
+        b'{"verdict": "pass", "shown": "SHOWN", "seconds": -1}',
+        b'{"verdict": "pass", "shown": "SHOWN", "comment": "\\ud800"}',
+        b"[" * 15_000,
         b"\xff\xfe",
         b'{"verdict": "pass", "comment": "' + b"x" * 30_000 + b'"}',
     ],
 )
 def test_what_is_no_rating_is_refused(reader, body):
     key = reader.get("/queue").json()[0]["key"]
-    answer = reader.post(f"/item/{key}/rating", content=body, headers=ORIGIN)
-    assert answer.status_code == 409
-    assert answer.json()["problem"]
+    body = body.replace(b"SHOWN", rating(reader, key)["shown"].encode())
+    for act in ("rating", "draft"):
+        answer = reader.post(f"/item/{key}/{act}", content=body, headers=ORIGIN)
+        if (act, body) != ("draft", b"{}"):
+            assert answer.status_code == 409
+            assert answer.json()["problem"]
     assert reader.get("/queue").json()[0]["verdict"] == ""
 
 
@@ -200,7 +211,9 @@ def test_nothing_tells_whom_the_pictures_are_of(reader, out):
         for name in (*(f"picture/{number}" for number in range(1, 6)), "thumbnail"):
             picture = reader.get(f"{path}/{name}")
             answers.append(picture) if picture.status_code != 200 else pictures.append(picture)
-        answers.append(reader.post(f"{path}/rating", json={"verdict": "pass"}, headers=ORIGIN))
+        answers.append(
+            reader.post(f"{path}/rating", json=rating(reader, entry["key"]), headers=ORIGIN)
+        )
         answers.append(reader.get(path))
     # Those of two visits, a pair and an eye, one of the repeat at least, and the thumbnails.
     assert len(pictures) >= 2 * 4 + 6 + 2 + 1 + 11

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -12,8 +13,10 @@ from typing import Any, Literal
 
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.exc import SQLAlchemyError
 
 from smartms_img.errors import InputError
+from smartms_img.io.lock import refuse_locked
 from smartms_img.io.ratings import Judgement, RatedAs, Rating, RatingsLog, Role
 from smartms_img.io.results import UnitResult
 from smartms_img.qc.readings import (
@@ -45,6 +48,26 @@ class Said(BaseModel):
     change_reason: str = Field("", max_length=500)
 
 
+class Returned(Said):
+    """The same with the digest of what was looked at, as pages and packets send it."""
+
+    shown: str = Field(min_length=1, max_length=64)
+
+    @property
+    def said(self) -> Said:
+        """What was said, without the digest."""
+        return Said(**self.model_dump(include=set(Said.model_fields)))
+
+
+class Draft(BaseModel):
+    """What was begun to be said."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    reasons: tuple[str, ...] = Field((), max_length=20)
+    comment: str = Field("", max_length=2000)
+
+
 @dataclass(frozen=True)
 class QueueEntry:
     """A slot as the reader sees it in the list: its key, what is rated, and the own verdict."""
@@ -74,6 +97,8 @@ class SlotView:
         The check-list.
     examples : tuple of Example
         What a good one looks like, then bad ones.
+    shown : str
+        Digest of the pictures and of what they show.
     pictures : tuple of int
         How many frames each picture has. Frames are numbered through, from 1.
     layers : tuple of str
@@ -91,6 +116,7 @@ class SlotView:
     question: str
     reasons: Mapping[str, str]
     examples: tuple[Example, ...]
+    shown: str
     pictures: tuple[int, ...]
     layers: tuple[str, ...]
     said: Mapping[str, Any]
@@ -127,21 +153,25 @@ class Desk:
         self._slots: list[StoredSlot] = store.slots(reader)
         self._by_key = {stored.key: stored for stored in self._slots}
         store.copy_ratings(self._log.read())
+        # The first order of a large study takes seconds: not while a reader waits for a page.
+        self._extend_order(self._follow())
 
     @property
     def packet_id(self) -> str:
         """What tells packets of different readers, and of different databases, apart."""
         return sha256(f"{self.reader}/{self._role}/{self._seed}".encode()).hexdigest()[:16]
 
-    def has_said(self, key: str, said: Said) -> bool:
-        """Tell whether the reader has ever said just this about a slot."""
+    def history(self, key: str) -> list[Returned]:
+        """Return all that the reader has ever said in a slot, in its order."""
         stored, reading = self._open(key)
-        content = said.model_dump()
-        return any(
-            (one.reader, one.repeat) == (self.reader, stored.slot.repeat)
-            and {name: getattr(one, name) for name in content} == content
+        return [
+            Returned(
+                **{name: getattr(one, name) for name in Said.model_fields},
+                shown=_digest(one.shown),
+            )
             for one in (rating.judgement for rating in self._readings.said(reading.place))
-        )
+            if (one.reader, one.repeat) == (self.reader, stored.slot.repeat)
+        ]
 
     def queue(self) -> list[QueueEntry]:
         """Return all that the reader shall rate, in the reader's own order."""
@@ -165,6 +195,7 @@ class Desk:
             question=element.question,
             reasons=element.reasons,
             examples=_examples(element),
+            shown=_digest(reading.shown),
             pictures=tuple(len(frames) for frames in pictures_of(element, reading.shown)),
             layers=tuple(layer.kind.value for layer in self._layers(key, reading)),
             said=_as_said(own.judgement) if own else {},
@@ -211,17 +242,32 @@ class Desk:
         self._content(layers[number - 1].name, outputs[layers[number - 1].name])
         return layer_bytes(self._out, layers[number - 1], outputs)
 
-    def rate(self, key: str, said: Said) -> Rating:
+    def rate(self, key: str, said: Said, shown: str = "") -> Rating:
         """Add a rating; when this returns, it is on disk.
+
+        Parameters
+        ----------
+        key : str
+            The slot.
+        said : Said
+            What is said about it.
+        shown : str, optional
+            Digest of what was looked at, where that was elsewhere.
 
         Raises
         ------
         InputError
-            If it must not be added: see :func:`smartms_img.qc.readings.refuse_unfounded`.
+            If it must not be added: see :func:`smartms_img.qc.readings.refuse_unfounded`; also
+            where the output is locked, or a file is not the one that the unit wrote.
         """
+        refuse_locked(self._out)
         stored, reading = self._open(key)
-        for name in _frames(key, reading):
-            self._content(name, reading.shown[name])
+        if shown not in {"", _digest(reading.shown)}:
+            raise InputError(
+                "the pictures have changed since they were shown", "Look at the new ones"
+            )
+        for name, digest in reading.shown.items():
+            self._content(name, digest)
         own = self._own(reading, stored)
         judgement = Judgement(
             reader=self.reader,
@@ -240,14 +286,17 @@ class Desk:
             refuse_unfounded(now[reading.place], judgement, all_ratings)
 
         rating = self._log.append(judgement, allowed)
-        self._store.save_draft(key, {})
-        self._store.copy_ratings(self._log.read())
+        # It counts from here on: that the database cannot be reached must not deny it.
+        with suppress(SQLAlchemyError):
+            self._store.save_draft(key, {})
+            self._store.copy_ratings(self._log.read())
         return rating
 
-    def keep_draft(self, key: str, content: dict[str, Any]) -> None:
+    def keep_draft(self, key: str, draft: Draft) -> None:
         """Keep what was begun to be said about a slot."""
+        refuse_locked(self._out)
         self._open(key)
-        self._store.save_draft(key, content)
+        self._store.save_draft(key, draft.model_dump(mode="json"))
 
     def _follow(self) -> dict[Place, Reading]:
         """Return the readings as they are now."""
@@ -257,12 +306,13 @@ class Desk:
 
     def _extend_order(self, found: Mapping[Place, Reading]) -> None:
         """Put what has come to be rated since behind the order."""
-        known = [stored.slot for stored in self._slots]
-        order = reading_order(self._wanted(found), self._seed, known)
-        if len(order) > len(known):
-            self._store.add_slots(self.reader, order[len(known) :])
-            self._slots = self._store.slots(self.reader)
-            self._by_key = {stored.key: stored for stored in self._slots}
+        with self._following:
+            known = [stored.slot for stored in self._slots]
+            order = reading_order(self._wanted(found), self._seed, known)
+            if len(order) > len(known):
+                self._store.add_slots(self.reader, order[len(known) :], start=len(known))
+                self._slots = self._store.slots(self.reader)
+                self._by_key = {stored.key: stored for stored in self._slots}
 
     def _wanted(self, found: Mapping[Place, Reading]) -> list[Place]:
         if self._role == "reader":
@@ -306,10 +356,16 @@ class Desk:
             content = b""
         if sha256(content).hexdigest() != digest:
             raise InputError(
-                "a picture is not the one that was made",
+                "a picture, or what it shows, is not the one that was made",
                 "Run 'smartms run' again, then start the review anew",
             )
         return content
+
+
+def _digest(shown: Mapping[str, str]) -> str:
+    """Return the digest of what is shown of an element; it names no file."""
+    files = "".join(f"{name}\t{digest}\n" for name, digest in sorted(shown.items()))
+    return sha256(files.encode()).hexdigest()
 
 
 def _examples(element: Element) -> tuple[Example, ...]:

@@ -6,32 +6,33 @@ import json
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from smartms_img.errors import InputError
 from smartms_img.io.atomic import write_text
-from smartms_img.qc.review.desk import Desk, Said
+from smartms_img.qc.review.desk import Desk, Returned
 from smartms_img.qc.review.server import STATIC
 
 PAGE = "index.html"
 _OFFLINE = Path(__file__).parent / "packet_page"
-_KEPT = ("key", "title", "question", "reasons", "examples", "pictures")
+_KEPT = ("key", "title", "question", "reasons", "examples", "shown", "pictures", "others")
 _SUFFIXES = {"image/png": ".png", "image/webp": ".webp"}
 _LARGEST_BYTES = 50_000_000
 
 
-class _KeyedSaid(Said):
+class _Keyed(Returned):
     key: str
 
 
-class _Returned(BaseModel):
+class _Returns(BaseModel):
     """The file that a reader sends back."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     packet: str
-    ratings: tuple[_KeyedSaid, ...] = Field(max_length=1_000_000)
+    ratings: tuple[_Keyed, ...] = Field(max_length=1_000_000)
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,19 @@ def write_packet(desk: Desk, folder: Path) -> int:
     """
     if folder.exists():
         raise InputError("is there already", "Give a folder that is not", file=folder.name)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".tmp-", dir=folder.parent) as name:
+            whole = Path(name) / "packet"
+            count = _fill(desk, whole)
+            whole.replace(folder)
+    except OSError as error:
+        problem = f"cannot be written ({error.strerror})"
+        raise InputError(problem, "Give another folder", file=folder.name) from error
+    return count
+
+
+def _fill(desk: Desk, folder: Path) -> int:
     (folder / "pictures").mkdir(parents=True)
     slots = []
     for entry in desk.queue():
@@ -106,24 +120,29 @@ def merge_packet(desk: Desk, file: Path) -> Merged:
         )
     refused: list[str] = []
     new = known = 0
+    before: dict[str, list[Returned]] = {}
     for keyed in returned.ratings:
-        said = Said(**keyed.model_dump(exclude={"key"}))
         try:
-            if desk.has_said(keyed.key, said):
+            if keyed.key not in before:
+                before[keyed.key] = desk.history(keyed.key)
+            # What was merged before is there in the same order; other words may lie between.
+            given = Returned(**keyed.model_dump(exclude={"key"}))
+            if given in before[keyed.key]:
+                del before[keyed.key][: before[keyed.key].index(given) + 1]
                 known += 1
             else:
-                desk.rate(keyed.key, said)
+                desk.rate(keyed.key, keyed.said, keyed.shown)
                 new += 1
         except InputError as error:
             refused.append(f"item {keyed.key}: {error.problem}")
     return Merged(new, known, tuple(refused))
 
 
-def _read(file: Path) -> _Returned:
+def _read(file: Path) -> _Returns:
     try:
         if file.stat().st_size > _LARGEST_BYTES:
             raise ValueError("too large")
-        return _Returned.model_validate_json(file.read_bytes())
+        return _Returns.model_validate_json(file.read_bytes())
     except OSError as error:
         raise InputError("cannot be read", "Check the path", file=file.name) from error
     except (ValidationError, ValueError) as error:

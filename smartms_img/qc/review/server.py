@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
-from json import JSONDecodeError
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -17,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from smartms_img.errors import InputError
-from smartms_img.qc.review.desk import Desk, Said
+from smartms_img.qc.review.desk import Desk, Draft, Returned
 from smartms_img.qc.review.guard import Guard
 
 STATIC = Path(__file__).parent / "static"
@@ -29,6 +27,7 @@ _MEDIA = {
     ".webp": "image/webp",
 }
 _LONGEST_BODY = 20_000
+Model = TypeVar("Model", bound=BaseModel)
 
 
 def review_app(desk: Desk, port: int, niivue: bytes = b"") -> Guard:
@@ -104,33 +103,27 @@ class _Pages:
         return Response(content, media_type="application/octet-stream")
 
     async def rate(self, request: Request) -> Response:
-        content = await _body(request)
-        try:
-            said = Said.model_validate(content)
-        except ValidationError as error:
-            raise InputError("is no rating", "Reload the page") from error
-        await run_in_threadpool(self._desk.rate, request.path_params["key"], said)
+        given = await _body(request, Returned)
+        key = request.path_params["key"]
+        await run_in_threadpool(self._desk.rate, key, given.said, given.shown)
         return JSONResponse({})
 
     async def draft(self, request: Request) -> Response:
-        content = await _body(request)
-        await run_in_threadpool(self._desk.keep_draft, request.path_params["key"], content)
+        draft = await _body(request, Draft)
+        await run_in_threadpool(self._desk.keep_draft, request.path_params["key"], draft)
         return JSONResponse({})
 
 
-async def _body(request: Request) -> dict[str, Any]:
+async def _body(request: Request, model: type[Model]) -> Model:
     body = b""
     async for chunk in request.stream():
         body += chunk
         if len(body) > _LONGEST_BODY:
             raise InputError("is too long", "Shorten the comment")
     try:
-        content = json.loads(body)
-    except (JSONDecodeError, UnicodeDecodeError) as error:
+        return model.model_validate_json(body)
+    except ValidationError as error:
         raise InputError("is no rating", "Reload the page") from error
-    if not isinstance(content, dict):
-        raise InputError("is no rating", "Reload the page")
-    return content
 
 
 async def _refused(_: Request, error: Exception) -> Response:

@@ -16,7 +16,7 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import ForeignKey, create_engine, func, select
+from sqlalchemy import ForeignKey, create_engine, insert, select
 from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
@@ -139,23 +139,25 @@ class Store:
                 for row in session.scalars(query)
             ]
 
-    def add_slots(self, reader: str, slots: Sequence[Slot]) -> None:
-        """Add slots behind the order of a reader."""
-        with Session(self._engine) as session, session.begin():
-            counted = select(func.count()).where(SlotRow.reader == reader)
-            start = session.scalar(counted) or 0
-            for position, slot in enumerate(slots, start=start):
-                unit, element = slot.place
-                session.add(
-                    SlotRow(
-                        reader=reader,
-                        position=position,
-                        key=secrets.token_urlsafe(_KEY_BYTES),
-                        unit=unit,
-                        element=element,
-                        repeat=slot.repeat,
-                    )
-                )
+    def add_slots(self, reader: str, slots: Sequence[Slot], start: int = 0) -> None:
+        """Add slots behind the first ``start`` of a reader.
+
+        Nothing is added where another server of the same reader has added some meanwhile.
+        """
+        # Either all of them are new, or none is added.
+        with suppress(IntegrityError), Session(self._engine) as session, session.begin():
+            rows = [
+                {
+                    "reader": reader,
+                    "position": position,
+                    "key": secrets.token_urlsafe(_KEY_BYTES),
+                    "unit": slot.place[0],
+                    "element": slot.place[1],
+                    "repeat": slot.repeat,
+                }
+                for position, slot in enumerate(slots, start=start)
+            ]
+            session.execute(insert(SlotRow), rows)
 
     def draft(self, key: str) -> dict[str, Any]:
         """Return what was begun to be said about a slot; nothing if there is none."""
@@ -171,16 +173,15 @@ class Store:
             elif row := session.get(DraftRow, key):
                 session.delete(row)
 
-    def copy_ratings(self, ratings: Sequence[Rating]) -> None:
-        """Copy the ratings that are not there yet.
+    def refuse_lost(self, ratings: Sequence[Rating]) -> set[int]:
+        """Return the sequence numbers of the ratings that are there, of those that may be new.
 
         Raises
         ------
         InputError
             If there is another line, or none, in the place of one that was copied before.
         """
-        # By its digest, the last line that was copied vouches for all before it.
-        start = max(self._copied - 1, 0)
+        start = self._first_unsure
         query = select(RatingRow.sequence, RatingRow.sha256).where(RatingRow.sequence > start)
         with Session(self._engine) as session:
             known = {row.sequence: row.sha256 for row in session.execute(query)}
@@ -189,7 +190,18 @@ class Store:
         if changed:
             problem = f"the ratings have lost line {changed[0]}, or another stands there"
             raise InputError(problem, "Restore ratings.jsonl from a backup")
-        new = [_row(rating) for rating in ratings[start:] if rating.sequence not in known]
+        return set(known)
+
+    @property
+    def _first_unsure(self) -> int:
+        # By its digest, the last line that was copied vouches for all before it.
+        return max(self._copied - 1, 0)
+
+    def copy_ratings(self, ratings: Sequence[Rating]) -> None:
+        """Copy the ratings that are not there yet; errors as :meth:`refuse_lost`."""
+        known = self.refuse_lost(ratings)
+        unsure = ratings[self._first_unsure :]
+        new = [_row(rating) for rating in unsure if rating.sequence not in known]
         # Another server on the same database may be copying them just now: then next time.
         with suppress(IntegrityError), Session(self._engine) as session:
             with session.begin():

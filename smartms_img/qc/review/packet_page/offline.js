@@ -3,10 +3,10 @@
  * Answers in place of a server: items lie in packet.js, ratings stay in this browser until they
  * are saved as a file.
  *
- * @typedef {{verdict: string, reasons: string[], comment: string, seconds: number,
+ * @typedef {{verdict: string, shown: string, reasons: string[], comment: string, seconds: number,
  *   change_reason: string}} Said
  * @typedef {{key: string, title: string, question: string, reasons: Record<string, string>,
- *   examples: object[], pictures: number[], files: string[]}} Slot
+ *   examples: object[], shown: string, pictures: number[], others: object[], files: string[]}} Slot
  * @typedef {{ratings: (Said & {key: string})[], drafts: Record<string, object>}} Kept
  */
 
@@ -20,7 +20,8 @@
   const keep = () => localStorage.setItem(packet.id, JSON.stringify(kept));
 
   /** @param {string} key */
-  const last = (key) => kept.ratings.filter((rating) => rating.key === key).at(-1);
+  const last = (key) => kept.ratings
+    .filter((rating) => rating.key === key && rating.shown === slots.get(key)?.shown).at(-1);
 
   const queue = () => packet.slots.map((slot) => ({
     key: slot.key, title: slot.title, verdict: last(slot.key)?.verdict || "",
@@ -43,7 +44,7 @@
       keep();
       return {};
     }
-    return { ...slot, said: last(key) || {}, draft: kept.drafts[key] || {}, others: [] };
+    return { ...slot, said: last(key) || {}, draft: kept.drafts[key] || {} };
   };
 
   /** @param {string} key @param {number} number */

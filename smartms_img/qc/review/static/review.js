@@ -4,7 +4,7 @@
  * @typedef {{verdict?: string, reasons?: string[], comment?: string}} Words
  * @typedef {{text: string, files: string[]}} Example
  * @typedef {{key: string, title: string, question: string, reasons: Record<string, string>,
- *   examples: Example[], pictures: number[], layers?: string[], said: Words, draft: Words, others: Words[]}} Item
+ *   examples: Example[], shown: string, pictures: number[], layers?: string[], said: Words, draft: Words, others: Words[]}} Item
  */
 
 /**
@@ -151,7 +151,8 @@ async function open(key) {
   at("examples").querySelector("div").replaceChildren(...found.examples.map(exampleElement));
   showOthers(found.others);
   showVerdict(found.said.verdict || "");
-  if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
+  // So that the arrows down and up, Space and End scroll the pictures.
+  at("pictures").focus({ preventScroll: true });
 }
 
 /** @param {string} address @param {string} alt */
@@ -247,6 +248,7 @@ async function rate(verdict) {
   const key = item.key;
   await ask(`/item/${key}/rating`, {
     verdict,
+    shown: item.shown,
     reasons: reasons(),
     comment: at("comment").value,
     seconds: Math.round(seconds * 10) / 10,
@@ -273,6 +275,10 @@ async function move(step) {
   const here = entries.findIndex((entry) => entry.key === item?.key);
   const next = entries[here + step];
   if (next) await open(next.key);
+}
+
+function toggleExamples() {
+  if (at("examples").toggleAttribute("open")) at("examples").scrollIntoView();
 }
 
 async function look() {
@@ -305,7 +311,7 @@ function onKey(event) {
   else if (/^[1-9]$/.test(event.key)) toggleReason(event.key);
   else if (event.key.toLowerCase() === "z") at("pictures").classList.toggle("full");
   else if (event.key.toLowerCase() === "t") at("pictures").classList.toggle("still");
-  else if (event.key.toLowerCase() === "e") at("examples").toggleAttribute("open");
+  else if (event.key.toLowerCase() === "e") toggleExamples();
   else if (event.key.toLowerCase() === "v") perform(look);
   else if (event.key.toLowerCase() === "c") at("comment").focus();
   else return;
