@@ -10,6 +10,7 @@ _LESION = "network on T1w and FLAIR, 26-connected, from the volume floor of the 
 _TISSUE = "tissue segmentation of the lesion-filled T1w"
 _REGION = "atlas regions and tissue of the lesion-filled T1w"
 _JACOBIAN = "Jacobian integration in the space half way between the visits"
+_YEARLY = f"{_JACOBIAN}: 100 ((1 + PBVC/100)^(1/years) - 1), a year of 365.25 days"
 _NEW = "joint decision on both visits: FLAIR rose, no lesion voxel at the earlier visit; METHOD"
 _RULE = "joint decision on the FLAIR of both visits, by the named rule in METHOD"
 _SELL = "Jacobian seeds of at least 12.5 %/year grown at 4 %/year, from 10 voxels"
@@ -61,7 +62,7 @@ def _change(
     location: Term = terms.BRAIN,
     min_visits: int = 2,
 ) -> Endpoint:
-    method_term = terms.MRI if method in (_JACOBIAN, _SELL) else terms.FLAIR
+    method_term = terms.MRI if method in (_JACOBIAN, _YEARLY, _SELL) else terms.FLAIR
     return Endpoint(
         paramcd=paramcd,
         name=name,
@@ -102,7 +103,7 @@ VISIT_ENDPOINTS: tuple[Endpoint, ...] = (
 
 PAIR_ENDPOINTS: tuple[Endpoint, ...] = (
     _change("PBVC", "Percentage brain volume change", "%", _JACOBIAN, _LOSS),
-    _change("PBVCY", "Annualised brain volume change", "%/year", _JACOBIAN, _LOSS),
+    _change("PBVCY", "Annualised brain volume change", "%/year", _YEARLY, _LOSS),
     _change("PGMVC", "Percentage grey matter volume change", "%", _JACOBIAN, _LOSS),
     _change(
         "PDGMVC",

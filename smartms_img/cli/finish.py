@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from smartms_img.config import StudyConfig
+from smartms_img.errors import InputError
+from smartms_img.execution.dataset import check_plan
 from smartms_img.io.decisions import Decision, ReaderFigure
 from smartms_img.io.ratings import COPY_FILE, Rating, RatingsLog
 from smartms_img.io.results import UnitResult, read_results
@@ -28,6 +30,7 @@ def read_evidence(out: Path, config: StudyConfig) -> Evidence:
     from smartms_img.qc.reader_figures import reader_figures  # noqa: PLC0415
     from smartms_img.qc.review_decisions import decisions  # noqa: PLC0415
 
+    check_plan(out)
     results, ratings = read_results(out, config), RatingsLog(out).read()
     refuse_lost_ratings(out, ratings)
     found = decisions(results, ratings, config.qc.review.rules)
@@ -54,6 +57,9 @@ def write_results(out: Path, config: StudyConfig) -> tuple[Decision, ...]:
     from smartms_img.qc.report import write_report  # noqa: PLC0415
     from smartms_img.tables import write_tables  # noqa: PLC0415
 
+    folder = out / "tables"
+    if folder.exists() and not folder.is_dir():
+        raise InputError("is no folder", "Remove it", file=folder.name)
     found = read_evidence(out, config)
     write_tables(out, found.results, config, found.decisions, readers=found.readers)
     write_report(out, found.results, found.ratings, found.decisions)

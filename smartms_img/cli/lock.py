@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +15,7 @@ from smartms_img.config import load_study
 from smartms_img.errors import ExitCode, InputError
 from smartms_img.execution.dataset import CONFIG_FILE, check_output
 from smartms_img.execution.lease import live_lease
+from smartms_img.io.atomic import sha256
 from smartms_img.io.lock import (
     is_locked,
     kept_locks,
@@ -28,6 +29,7 @@ from smartms_img.io.lock_manifest import Difference
 from smartms_img.io.ratings import RATINGS_FILE, RatingsLog, ratings_problem
 
 if TYPE_CHECKING:
+    from smartms_img.io.results import UnitResult
     from smartms_img.tables.lock_difference import LockDifference
 
 Out = Annotated[Path, typer.Argument(help="Output directory of 'smartms run'.")]
@@ -160,10 +162,21 @@ def _refuse_outdated(out: Path) -> None:
 
     study = load_study(out / CONFIG_FILE)
     found = read_evidence(out, study)
+    _refuse_damaged(out, found.results.values())
     if names := outdated_tables(out, found.results, study, found.decisions, found.readers):
         problem = f"not what the derivatives give now: {', '.join(names)}"
         remedy = f"Run 'smartms tables {out.name}', and remove what it does not write"
         raise InputError(problem, remedy, file=out.name)
+
+
+def _refuse_damaged(out: Path, results: Iterable[UnitResult]) -> None:
+    """Refuse an output in which a file of a unit that is done is gone, or another."""
+    for result in results:
+        written = result.attempt.outputs if result.standing == "done" and result.attempt else {}
+        for name, digest in written.items():
+            if not (out / name).is_file() or sha256(out / name) != digest:
+                problem = f"{result.row.unit}: is not as the unit wrote it"
+                raise InputError(problem, "Run 'smartms run' again", file=name)
 
 
 def _two_locks(known: list[int], first: int | None, second: int | None) -> tuple[int, int]:

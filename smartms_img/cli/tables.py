@@ -10,14 +10,15 @@ import typer
 from smartms_img.cli.console import say
 from smartms_img.cli.finish import write_results
 from smartms_img.config import load_study
-from smartms_img.execution.dataset import CONFIG_FILE, check_output
+from smartms_img.execution.dataset import CONFIG_FILE, check_output, put_config
 from smartms_img.io.lock import refuse_locked
 
 
 def tables(
     out: Annotated[Path, typer.Argument(help="Output directory of 'smartms run'.")],
     config: Annotated[
-        Path | None, typer.Option(help="Study configuration; default: that of the run.")
+        Path | None,
+        typer.Option(help="Study configuration, in place of that of the run from then on."),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,
 ) -> None:
@@ -27,6 +28,9 @@ def tables(
     """
     check_output(out)
     refuse_locked(out)
-    write_results(out, load_study(config or out / CONFIG_FILE))
+    study = load_study(config or out / CONFIG_FILE)
+    if config is not None:
+        put_config(out, study)
+    write_results(out, study)
     if not quiet:
         say(f"tables are in {out / 'tables'}")

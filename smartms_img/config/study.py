@@ -24,7 +24,9 @@ class VisitConfig(Frozen):
 
     label: str = Field(pattern=r"^[A-Za-z0-9]+$", description="BIDS session label, without 'ses-'")
     name: str = Field(
-        pattern=r"^\S+( \S+)*$", description="AVISIT: words, with one space between them"
+        pattern=r"^\S+( \S+)*$",
+        max_length=60,
+        description="AVISIT: words, with one space between them",
     )
     number: int = Field(ge=-9999, le=9999, description="AVISITN: months since baseline")
     window_days: Annotated[tuple[Day, Day], AfterValidator(in_order)] = Field(

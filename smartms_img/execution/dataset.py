@@ -14,14 +14,16 @@ from smartms_img.config import StudyConfig, study_digest
 from smartms_img.errors import InputError
 from smartms_img.execution.survey import Survey
 from smartms_img.execution.versions import versions
-from smartms_img.io.atomic import write_json, write_text
+from smartms_img.io.atomic import sha256, write_json, write_text
 from smartms_img.io.participants import FILE as PARTICIPANTS_FILE
 from smartms_img.io.participants import OPTIC_NEURITIS_COLUMN
+from smartms_img.io.plan_table import PLAN_FILE
 from smartms_img.io.sessions import sessions_file
 from smartms_img.method import METHOD_VERSION
 from smartms_img.naming import Eye
 
 CONFIG_FILE = "smartms_config.yaml"
+RUN_FILE = "run.json"
 # What is this project's own and not BIDS.
 _IGNORED = """**/oct
 **/figures
@@ -41,7 +43,9 @@ work
 """
 
 
-def write_dataset_files(out: Path, bids: Path, survey: Survey, config: StudyConfig) -> None:
+def write_dataset_files(
+    out: Path, bids: Path, survey: Survey, config: StudyConfig, plan_sha256: str
+) -> None:
     """Write description, ``.bidsignore``, configuration, run.json, participants and visit days."""
     write_json(out / "dataset_description.json", _description(out, bids))
     write_text(out / ".bidsignore", _IGNORED)
@@ -50,8 +54,9 @@ def write_dataset_files(out: Path, bids: Path, survey: Survey, config: StudyConf
         "versions": versions(),
         "method_versions": {str(kind): version for kind, version in METHOD_VERSION.items()},
         "config_sha256": study_digest(config),
+        "plan_sha256": plan_sha256,
     }
-    write_json(out / "run.json", run)
+    write_json(out / RUN_FILE, run)
     _write_participants(out, survey)
     for subject in sorted(survey.days):
         days = sorted(survey.days[subject].days.items(), key=lambda item: (item[1], item[0]))
@@ -67,6 +72,31 @@ def check_output(out: Path) -> None:
     if not (out / CONFIG_FILE).is_file():
         problem = f"has no {CONFIG_FILE}"
         raise InputError(problem, "Give the output directory of 'smartms run'", file=out.name)
+
+
+def check_plan(out: Path) -> None:
+    """Raise InputError if the plan, which is the denominator of all tables, was changed."""
+    expected = _run_record(out).get("plan_sha256")
+    if expected and (out / PLAN_FILE).is_file() and sha256(out / PLAN_FILE) != expected:
+        problem = "is not as 'smartms run' wrote it"
+        raise InputError(problem, "Run 'smartms run' again, with 'group'", file=PLAN_FILE)
+
+
+def put_config(out: Path, config: StudyConfig) -> None:
+    """Let another configuration take the place of the one that an output directory holds."""
+    write_text(out / CONFIG_FILE, config_text(config))
+    write_json(out / RUN_FILE, _run_record(out) | {"config_sha256": study_digest(config)})
+
+
+def _run_record(out: Path) -> dict[str, Any]:
+    try:
+        found = loads((out / RUN_FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        remedy = "Run 'smartms run' again, with 'group'"
+        raise InputError("is not what smartms writes", remedy, file=RUN_FILE) from error
+    return found if isinstance(found, dict) else {}
 
 
 def config_text(config: StudyConfig) -> str:

@@ -108,8 +108,8 @@ class Engine:
             for subject, known in found.days.items()
             for label, day in known.days.items()
         }
-        write_dataset_files(self.places.out, self.places.bids, found, self.config)
-        write_plan(self.places.out, found.units, days)
+        plan_sha256 = write_plan(self.places.out, found.units, days)
+        write_dataset_files(self.places.out, self.places.bids, found, self.config, plan_sha256)
         return found
 
     def run(

@@ -22,7 +22,7 @@ _COLUMNS = {
 
 def write_plan(
     out: Path, units: Sequence[Unit], days: Mapping[tuple[str, str], int] | None = None
-) -> None:
+) -> str:
     """Write the plan; lists are joined by ';', and what does not apply is 'n/a'.
 
     Parameters
@@ -33,13 +33,20 @@ def write_plan(
         The plan.
     days : mapping of (subject, session) to int, optional
         Days since baseline, for the last column.
+
+    Returns
+    -------
+    str
+        SHA-256 of the file.
     """
     lines = ["\t".join([*_COLUMNS, "day"])]
     for unit in units:
         day = (days or {}).get((unit.subject, unit.session))
         cells = [_cell(getattr(unit, name)) for name in _COLUMNS.values()]
         lines.append("\t".join([*cells, "n/a" if day is None else str(day)]))
-    write_text(out / plan_table.PLAN_FILE, "\n".join(lines) + "\n")
+    text = "\n".join(lines) + "\n"
+    write_text(out / plan_table.PLAN_FILE, text)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def read_plan(out: Path, unit_id: str = "") -> list[Unit]:

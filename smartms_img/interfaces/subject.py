@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,8 @@ from smartms_img.oct.both_eyes import (
     mean_of_eyes,
 )
 
+# In METHOD of an eye this follows whose layers they are.
+_LAYERS = " layers, "
 _LOCATION = {"IEDRNFL": "G", "IEDGCIP": "M6"}
 _Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 _Found = dict[tuple[str, str, str, Eye], Measure]
@@ -148,6 +151,13 @@ def _values(eyes: dict[Eye, Measure]) -> dict[Eye, EyeValue]:
     return {eye: EyeValue(measure.value, measure.reason) for eye, measure in eyes.items()}
 
 
+def _whose(used: Iterable[Eye], eyes: Mapping[Eye, Measure]) -> str:
+    """Return whose layers the eyes were measured on, as their METHOD says first."""
+    methods = (eyes[eye].method for eye in used if eye in eyes)
+    names = dict.fromkeys(method.partition(_LAYERS)[0] for method in methods if _LAYERS in method)
+    return f"{' and '.join(names)}{_LAYERS}" if names else ""
+
+
 def _measure(
     item: Endpoint,
     loc: str,
@@ -161,7 +171,7 @@ def _measure(
         PARAMCD=item.paramcd,
         value=combined.value,
         unit=item.unit,
-        method=f"{item.method}: {rule}",
+        method=f"{_whose(combined.used, eyes)}{item.method}: {rule}",
         method_version=METHOD_VERSION[UnitKind.SUBJECT],
         visit=visit,
         LOC=loc,

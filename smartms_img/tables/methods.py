@@ -92,7 +92,7 @@ def write_methods(folder: Path, results: Mapping[str, UnitResult], config: Study
         digest=study_digest(config),
         seed=config.mri.seed,
         visits=", ".join(
-            f"{visit.name} (day {visit.window_days[0]} to {visit.window_days[1]})"
+            f"{visit.name} ({visit.window_days[0]} to {visit.window_days[1]} days since baseline)"
             for visit in config.visits
         ),
         baselines=" and ".join(_names(config, (config.baseline, *config.extra_baselines))),

@@ -112,15 +112,16 @@ def change_from(item: Observation, baseline: Observation | None, obstacle: str =
     empty if they may.
     """
     is_pair = item.key.endpoint.kind is UnitKind.PAIR
-    if is_pair or baseline is None or baseline.value is None:
+    if is_pair or baseline is None:
         return Change()
     if item is baseline:
-        return Change(base=baseline.value, ablfl="Y")
+        return Change(base=baseline.value, ablfl="Y" if baseline.value is not None else "")
     if item.value is None:
         return Change(base=baseline.value)
+    if baseline.value is None:
+        return Change(note="no change: the baseline has no value")
     if baseline.verdict.status is not QcStatus.PASS:
-        note = f"no change: QC of the baseline is {baseline.verdict.status}"
-        return Change(base=baseline.value, note=note)
+        obstacle = f"QC of the baseline is {baseline.verdict.status}"
     if obstacle:
         return Change(base=baseline.value, note=f"no change: {obstacle}")
     chg = round(item.value - baseline.value, item.key.endpoint.precision) + 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -30,6 +31,7 @@ from smartms_img.cli.status import status
 from smartms_img.cli.tables import tables
 from smartms_img.cli.trace import trace
 from smartms_img.errors import InputError
+from smartms_img.execution.dataset import config_text
 from smartms_img.execution.lease import lease
 from smartms_img.io.measures import check
 from smartms_img.io.ratings import RATINGS_FILE, Judgement, RatingsLog
@@ -130,6 +132,57 @@ def test_derivatives_that_are_newer_than_the_tables_are_not_locked(out: Path) ->
     measure(out, FIRST, brain("M00", 1201.0))
     with pytest.raises(InputError, match=r"tables/endpoints\.parquet, tables/endpoints\.tsv"):
         lock(out)
+
+
+def test_a_derivative_that_is_not_what_its_unit_wrote_is_not_locked(out: Path) -> None:
+    name = next(path for path in out.rglob("*_desc-measures.json"))
+    unit = next(
+        attempt
+        for attempt in out.glob("ledger/*/attempt-*.json")
+        if name.name in attempt.read_text()
+    )
+    record = json.loads(unit.read_text())
+    extra = out / "sub-01" / "extra.nii.gz"
+    record["outputs"]["sub-01/extra.nii.gz"] = "0" * 64
+    unit.write_text(json.dumps(record))
+    for content in (None, b"another"):
+        if content:
+            extra.write_bytes(content)
+        with pytest.raises(InputError, match="is not as the unit wrote it"):
+            lock(out, quiet=True)
+
+
+def test_a_plan_that_was_cut_is_found(out: Path) -> None:
+    run_dataset(request(out))
+    tables(out, quiet=True)
+    plan = out / "plan.tsv"
+    lines = plan.read_text().splitlines(keepends=True)
+    plan.write_text("".join(lines[:-1]))
+    for command in (tables, lock):
+        with pytest.raises(InputError, match="not as 'smartms run' wrote it"):
+            command(out, quiet=True)
+    run_dataset(request(out))
+    assert plan.read_text() == "".join(lines)
+
+
+def test_tables_of_another_configuration_can_be_traced_and_locked(out: Path) -> None:
+    run_dataset(request(out))
+    study = out.parent / "other.yaml"
+    study.write_text(config_text(fake_config().model_copy(update={"study_id": "OTHER"})))
+    tables(out, config=study, quiet=True)
+    assert "study_id: OTHER" in (out / "smartms_config.yaml").read_text()
+    digest = json.loads((out / "run.json").read_text())["config_sha256"]
+    assert digest in (out / "methods.md").read_text()
+    lock(out, quiet=True)
+    verify(out, quiet=True)
+
+
+def test_a_file_where_the_tables_belong_is_one_line(tmp_path: Path) -> None:
+    made = make_output(tmp_path)
+    shutil.rmtree(made / "tables")
+    (made / "tables").write_text("x")
+    with pytest.raises(InputError, match="is no folder"):
+        tables(made, quiet=True)
 
 
 def test_a_file_that_is_no_table_of_smartms_is_not_locked(out: Path) -> None:

@@ -53,7 +53,7 @@ def test_numbers_are_those_of_the_configuration(written, config):
     assert "a signal change of 3.25 standard deviations" in words
     assert "Lesions are masks of readers;" in words
     assert "Change is measured from Baseline and Month 6." in words
-    assert "Month 6 (day 120 to 270)" in words
+    assert "Month 6 (120 to 270 days since baseline)" in words
 
 
 def test_a_study_of_one_visit_does_not_speak_of_change(written, config):

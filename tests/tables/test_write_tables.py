@@ -147,6 +147,13 @@ def test_failed_baseline_gives_base_but_no_change(table):
     assert follow.QCREAS.endswith("no change: QC of the baseline is fail")
 
 
+def test_a_baseline_without_a_value_is_why_there_is_no_change(out, config, make_table):
+    (out / "sub-01/ses-M00/anat/sub-01_ses-M00_desc-measures.json").unlink()
+    found = row(make_table(out, config), "01", "Month 6", "BPV")
+    assert (found.QCSTAT, found.BASE, found.CHG) == ("pass", "", "")
+    assert found.QCREAS.endswith("no change: the baseline has no value")
+
+
 def test_value_of_both_eyes_has_the_quality_of_the_eyes_it_used(table):
     # The left eye failed its signal check: the mean used the right eye only, the difference both.
     mean = row(table, "01", "Baseline", "RNFL", "G", "BOTH")

@@ -41,8 +41,8 @@ _LABELS = {
     "SRCSHA256": "SHA-256 of the Measured Files",
     "CFGSHA256": "SHA-256 of the Configuration",
     "BASETYPE": "Baseline Type",
-    "AWLO": "Analysis Window Beginning Day",
-    "AWHI": "Analysis Window Ending Day",
+    "AWLO": "Analysis Window Beginning Timepoint",
+    "AWHI": "Analysis Window Ending Timepoint",
     "ANL02FL": "Analysis Flag 02",
 }
 _ASSIGNED = {
