@@ -38,10 +38,12 @@ def rate_until_killed(address: str, seed: int) -> list[str]:
         try:
             client.get(address)
             keys = [entry["key"] for entry in client.get("/queue").json()]
+            shown = {key: client.get(f"/item/{key}").json()["shown"] for key in keys}
             while True:
                 comment = f"{seed}-{len(confirmed)}"
+                key = rng.choice(keys)
                 said = {"verdict": rng.choice(VERDICTS), "comment": comment, "change_reason": "x"}
-                answer = client.post(f"/item/{rng.choice(keys)}/rating", json=said)
+                answer = client.post(f"/item/{key}/rating", json=said | {"shown": shown[key]})
                 if answer.status_code != 200:
                     sys.exit(f"a rating was refused: {answer.text}")
                 confirmed.append(comment)
