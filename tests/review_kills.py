@@ -25,7 +25,8 @@ from review_output import make_output
 
 from smartms_img.io.ratings import RatingsLog, ratings_problem
 
-LONGEST_S = 1.0
+LONGEST_S = 2.0
+SLOTS = 3
 VERDICTS = ("pass", "borderline", "fail")
 
 
@@ -37,7 +38,7 @@ def rate_until_killed(address: str, seed: int) -> list[str]:
     with httpx2.Client(base_url=base, headers={"Origin": base}) as client:
         try:
             client.get(address)
-            keys = [entry["key"] for entry in client.get("/queue").json()]
+            keys = [entry["key"] for entry in client.get("/queue").json()][:SLOTS]
             shown = {key: client.get(f"/item/{key}").json()["shown"] for key in keys}
             while True:
                 comment = f"{seed}-{len(confirmed)}"
