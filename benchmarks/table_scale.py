@@ -6,8 +6,8 @@ Every subject has 4 visits and a value of each planned endpoint, made where its 
 each number of subjects (1000, 2000, 5000 and 10000 if none is given) a line says what it took:
 seconds until all files of the endpoint table were written, the most memory that all processes held
 together until then, the same for overview.html, and the size of the files, which are then deleted.
-Checked: at most 5 minutes without overview.html, at most 6 GB also with it, and a subject of the largest study takes
-at most a quarter longer than one of the smallest.
+Checked: at most 5 minutes without overview.html, at most 6 GB also with it, and a subject of the
+largest study takes at most a quarter longer than one of the smallest.
 """
 
 from __future__ import annotations
