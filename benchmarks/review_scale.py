@@ -92,7 +92,9 @@ def _link_pictures(
             (out / new).write_text(json.dumps(note | {"unit": row.unit}), encoding="utf-8")
             continue
         os.link(file, out / new)
-        outputs[new] = digests.setdefault(file, sha256(file))
+        if file not in digests:
+            digests[file] = sha256(file)
+        outputs[new] = digests[file]
     return outputs
 
 
@@ -159,16 +161,16 @@ def main(folder: Path, source: Path, subjects: int) -> None:
     config = default_study()
     results = make(folder, source, subjects, config)
     out = folder / "out"
-    write_tables(out, results, config, automatic(results))
+    decisions = automatic(results)
+    write_tables(out, results, config, decisions)
     start = time.process_time()
-    write_report(out, results, [], automatic(results))
+    write_report(out, results, [], decisions)
     report_s = time.process_time() - start
     first = min(result.row.subject for result in results.values())
     files = [out / f"sub-{first}.html", *(out / f"sub-{first}/figures").iterdir()]
     size_mb = sum(file.stat().st_size for file in files) / 1e6
     cpu_s = report_s / subjects
     print(f"{len(results)} units; report {report_s:.1f} s of CPU; one subject {size_mb:.1f} MB")
-    slowest = 0.0
     store = Store(f"sqlite:///{folder / 'review.sqlite'}")
     with browser() as found, served(out, results, store) as address:
         pages = [f"{name}.html" for name in ("index", "cohort", f"sub-{first}")]

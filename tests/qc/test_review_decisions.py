@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from review_output import make_output
 from said import BAD, GOOD, OUTPUTS, STEM, UNIT, Chain, done
 
 from smartms_img.config import ReviewConfig
+from smartms_img.io.decisions import Decision
 from smartms_img.io.ratings import Judgement, RatingsLog
-from smartms_img.io.results import UnitResult
 from smartms_img.qc.decisions import automatic
 from smartms_img.qc.review_decisions import decisions
 from smartms_img.qc.rubric import ELEMENTS, shown_files
@@ -123,36 +124,30 @@ def test_who_decided_is_named():
 PAIR = "sub-A1_ses-M06_ref-M00_pair"
 
 
-def dependent(results: dict[str, UnitResult]) -> dict[str, UnitResult]:
-    """Let the pair depend on its visits, as it does in a plan."""
+def failed_by_two(out: Path, unit: str, element: str) -> list[Decision]:
+    """Return the decisions where two readers have failed an element of a visit."""
+    results = make_output(out)
     found = results[PAIR]
+    # As in a plan, the pair depends on its visits.
     visits = ("sub-A1_ses-M00_mri", "sub-A1_ses-M06_mri")
-    return results | {PAIR: replace(found, row=replace(found.row, depends=visits))}
+    results[PAIR] = replace(found, row=replace(found.row, depends=visits))
+    shown = shown_files(ELEMENTS[element], results[unit].attempt.outputs)
+    log = RatingsLog(out)
+    for reader in ("R1", "R2"):
+        log.append(Judgement(reader, "reader", unit, element, shown, "1", "fail"))
+    return list(decisions(results, log.read(), LENIENT))
 
 
 def test_the_change_between_visits_rests_on_what_was_made_of_each(tmp_path):
-    out = tmp_path / "out"
-    results = dependent(make_output(out))
-    visit = results["sub-A1_ses-M00_mri"]
-    shown = shown_files(ELEMENTS["brain_mask"], visit.attempt.outputs)
-    log = RatingsLog(out)
-    for reader in ("R1", "R2"):
-        log.append(Judgement(reader, "reader", visit.row.unit, "brain_mask", shown, "1", "fail"))
-    found = {d.paramcd: d for d in decisions(results, log.read(), LENIENT) if d.unit == PAIR}
+    decided = failed_by_two(tmp_path / "out", "sub-A1_ses-M00_mri", "brain_mask")
+    found = {d.paramcd: d for d in decided if d.unit == PAIR}
     for code in ("", "PBVC", "NEWLN"):
         assert found[code].status.value == "fail"
         assert "brain mask (sub-A1_ses-M00_mri): fail" in found[code].reason
-    eye = [d for d in decisions(results, log.read(), LENIENT) if "eye" in d.unit]
-    assert {d.status.value for d in eye} == {"pass"}
+    assert {d.status.value for d in decided if "eye" in d.unit} == {"pass"}
 
 
 def test_a_lesion_mask_of_a_visit_decides_the_change_of_lesions_alone(tmp_path):
-    out = tmp_path / "out"
-    results = dependent(make_output(out))
-    visit = results["sub-A1_ses-M06_mri"]
-    shown = shown_files(ELEMENTS["lesions"], visit.attempt.outputs)
-    log = RatingsLog(out)
-    for reader in ("R1", "R2"):
-        log.append(Judgement(reader, "reader", visit.row.unit, "lesions", shown, "1", "fail"))
-    found = {d.paramcd: d for d in decisions(results, log.read(), LENIENT) if d.unit == PAIR}
+    decided = failed_by_two(tmp_path / "out", "sub-A1_ses-M06_mri", "lesions")
+    found = {d.paramcd: d for d in decided if d.unit == PAIR}
     assert (found["NEWLN"].status.value, found["PBVC"].status.value) == ("fail", "pass")

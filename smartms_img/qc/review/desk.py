@@ -36,14 +36,19 @@ _THUMBNAIL_PX = (480, 320)
 _MEDIA = {".png": "image/png", ".webp": "image/webp"}
 
 
-class Said(BaseModel):
-    """What the browser sends about a slot."""
+class Draft(BaseModel):
+    """What was begun to be said about a slot."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    verdict: Literal["pass", "borderline", "fail"]
     reasons: tuple[str, ...] = Field((), max_length=20)
     comment: str = Field("", max_length=2000)
+
+
+class Said(Draft):
+    """What is said about a slot."""
+
+    verdict: Literal["pass", "borderline", "fail"]
     seconds: float = Field(0.0, ge=0.0, le=86_400.0)
     change_reason: str = Field("", max_length=500)
 
@@ -57,15 +62,6 @@ class Returned(Said):
     def said(self) -> Said:
         """What was said, without the digest."""
         return Said(**self.model_dump(include=set(Said.model_fields)))
-
-
-class Draft(BaseModel):
-    """What was begun to be said."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    reasons: tuple[str, ...] = Field((), max_length=20)
-    comment: str = Field("", max_length=2000)
 
 
 @dataclass(frozen=True)

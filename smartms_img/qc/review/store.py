@@ -139,7 +139,7 @@ class Store:
                 for row in session.scalars(query)
             ]
 
-    def add_slots(self, reader: str, slots: Sequence[Slot], start: int = 0) -> None:
+    def add_slots(self, reader: str, slots: Sequence[Slot], start: int) -> None:
         """Add slots behind the first ``start`` of a reader.
 
         Nothing is added where another server of the same reader has added some meanwhile.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import nibabel
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from smartms_img.figures.brain import MARGIN_MM, hide_face, robust_window
 from smartms_img.figures.planes import bounding_box
 from smartms_img.io.nifti import load_labels
-from smartms_img.qc.rubric import Element, Layer, LayerKind
+from smartms_img.qc.rubric import Element, LayerKind
 from smartms_img.volume import Volume
 
 _BRAIN = "*_desc-brain_mask.nii.gz"
@@ -41,12 +41,9 @@ def layer_files(element: Element, outputs: Mapping[str, str]) -> list[LayerFile]
     return [
         LayerFile(name, layer.kind)
         for layer in element.layers
-        for name in _matching(outputs, layer)
+        for name in sorted(outputs)
+        if fnmatchcase(name, layer.files)
     ]
-
-
-def _matching(outputs: Mapping[str, str], layer: Layer) -> list[str]:
-    return [name for name in sorted(outputs) if fnmatchcase(PurePosixPath(name).name, layer.files)]
 
 
 def _brain_file(outputs: Mapping[str, str]) -> str:
