@@ -30,9 +30,10 @@ from smartms_img.io.measures import Measure
 from smartms_img.io.plan_table import PlanRow
 from smartms_img.naming import QcStatus, UnitKind
 from smartms_img.tables import SubjectEvidence, UnitEvidence, assemble
-from smartms_img.tables.observation import unit_of
+from smartms_img.tables.evidence import MeasureKey
 from smartms_img.tables.overview import OVERVIEW_COLUMNS, write_overview
 from smartms_img.tables.parts import read_endpoints, write_endpoint_files
+from smartms_img.tables.value_plan import ValuePlan
 
 SUBJECTS_A_PART = 100
 MOST_S, MOST_GB, MOST_GROWTH = 300.0, 6.0, 1.25
@@ -46,34 +47,35 @@ EVERY_S = 0.5
 
 def synthetic_table(first: int, count: int, config: StudyConfig) -> pd.DataFrame:
     """Return the rows of subjects with consecutive numbers."""
-    keys = planned_keys(config)
+    plan = ValuePlan(config)
     labels = [f"{number:05d}" for number in range(first, first + count)]
-    return assemble([_subject(label, keys, config) for label in labels], config)
+    return assemble([_subject(label, plan) for label in labels], config)
 
 
-def _subject(label: str, keys: tuple[PlannedKey, ...], config: StudyConfig) -> SubjectEvidence:
+def _subject(label: str, plan: ValuePlan) -> SubjectEvidence:
     rng = np.random.default_rng(int(label))
-    days = {visit.label: sum(visit.window_days) // 2 for visit in config.visits}
-    measures: dict[str, dict[tuple[str, str, str, str], Measure]] = {}
-    kinds: dict[str, tuple[UnitKind, str]] = {}
-    for key, value in zip(keys, rng.normal(50, 5, len(keys)).tolist(), strict=True):
-        name = unit_of(label, key)
-        source = f"sub-{label}/ses-{key.visit}/anat/sub-{label}_ses-{key.visit}_T1w.nii.gz"
-        kinds[name] = (key.endpoint.measured_by(key.lat), key.visit)
-        measures.setdefault(name, {})[key.visit, key.paramcd, key.loc, key.lat] = Measure(
+    names = plan.units(label)
+    measures: dict[str, dict[MeasureKey, Measure]] = {name: {} for name in names}
+    for key, name, place, value in zip(
+        plan.keys, names, plan.measures, rng.normal(50, 5, len(names)).tolist(), strict=True
+    ):
+        item = key.endpoint
+        measures[name][place] = Measure(
             key.paramcd,
             value,
-            key.endpoint.unit,
-            key.endpoint.method,
+            item.unit,
+            item.method,
             "1",
             key.visit,
             key.loc,
             key.lat,
             key.reference,
-            (source,),
+            (f"sub-{label}/ses-{key.visit}/anat/sub-{label}_ses-{key.visit}_T1w.nii.gz",),
         )
+    of_unit = dict(zip(names, plan.keys, strict=True))
+    days = {visit.label: sum(visit.window_days) // 2 for visit in plan.config.visits}
     units = {
-        name: _unit(name, label, *kinds[name], days[kinds[name][1]], found)
+        name: _unit(name, label, of_unit[name], days[of_unit[name].visit], found)
         for name, found in measures.items()
     }
     passed = [Decision(name, QcStatus.PASS, "all checks passed", "automatic") for name in units]
@@ -81,14 +83,10 @@ def _subject(label: str, keys: tuple[PlannedKey, ...], config: StudyConfig) -> S
 
 
 def _unit(
-    name: str,
-    subject: str,
-    kind: UnitKind,
-    visit: str,
-    day: int,
-    measures: dict[tuple[str, str, str, str], Measure],
+    name: str, subject: str, key: PlannedKey, day: int, measures: dict[MeasureKey, Measure]
 ) -> UnitEvidence:
-    row = PlanRow(name, kind, subject, "" if kind is UnitKind.SUBJECT else visit, day=day)
+    kind = key.endpoint.measured_by(key.lat)
+    row = PlanRow(name, kind, subject, "" if kind is UnitKind.SUBJECT else key.visit, day=day)
     files = {file for measure in measures.values() for file in measure.source}
     return UnitEvidence(row, measures, "", dict.fromkeys(files, "a" * 64), "c" * 64)
 

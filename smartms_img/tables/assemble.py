@@ -6,13 +6,14 @@ import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+import numpy as np
 import pandas as pd
 
-from smartms_img.catalogue import planned_keys
 from smartms_img.config import StudyConfig
 from smartms_img.tables.columns import COLUMNS, DTYPES
 from smartms_img.tables.evidence import SubjectEvidence
-from smartms_img.tables.rows import Row, subject_rows
+from smartms_img.tables.rows import Cells, subject_cells
+from smartms_img.tables.value_plan import ValuePlan
 
 
 def assemble(subjects: Sequence[SubjectEvidence], config: StudyConfig) -> pd.DataFrame:
@@ -36,10 +37,13 @@ def assemble(subjects: Sequence[SubjectEvidence], config: StudyConfig) -> pd.Dat
     InputError
         If a unit measured something that is not planned.
     """
-    keys = planned_keys(config)
+    plan = ValuePlan(config)
     with _no_collector():
-        rows = [row for subject in subjects for row in subject_rows(subject, config, keys)]
-        return as_table(rows)
+        cells = [row for subject in subjects for row in subject_cells(subject, plan)]
+        found = _typed(pd.DataFrame(cells, columns=list(Cells._fields)))
+    planned = _typed(plan.columns()).take(np.tile(np.arange(len(plan.keys)), len(subjects)))
+    whole = pd.concat([planned.reset_index(drop=True), found], axis="columns")
+    return whole[[column.name for column in COLUMNS]]
 
 
 @contextmanager
@@ -54,7 +58,8 @@ def _no_collector() -> Iterator[None]:
             gc.enable()
 
 
-def as_table(rows: Sequence[Row]) -> pd.DataFrame:
-    """Return rows as a table with the types of its columns."""
-    table = pd.DataFrame(rows, columns=[column.name for column in COLUMNS])
-    return table.astype({column.name: DTYPES[column.kind] for column in COLUMNS})
+def _typed(table: pd.DataFrame) -> pd.DataFrame:
+    """Return columns with the types of the endpoint table."""
+    return table.astype(
+        {column.name: DTYPES[column.kind] for column in COLUMNS if column.name in table}
+    )

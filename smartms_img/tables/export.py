@@ -10,15 +10,16 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-from smartms_img.catalogue import CATALOGUE
+from smartms_img.catalogue import endpoint
 from smartms_img.io.atomic import atomic_path, write_text
 from smartms_img.io.decisions import ReaderFigure
 from smartms_img.io.measures import QcMetric
 from smartms_img.io.plan_table import PlanRow
 from smartms_img.io.results import UnitResult
 from smartms_img.io.tsv import tsv_text
-from smartms_img.tables.columns import COLUMNS, PERCENT_DECIMALS, YEAR_DECIMALS
+from smartms_img.tables.columns import COLUMNS, PERCENT_DECIMALS, YEAR_DECIMALS, Column
 from smartms_img.tables.lines import (
     ENCODED,
     decimals,
@@ -62,13 +63,13 @@ def endpoint_header() -> str:
     return tsv_text([[column.name for column in COLUMNS]])
 
 
-def endpoint_lines(table: pd.DataFrame) -> bytes:
-    """Return rows of the endpoint table as lines of ``endpoints.tsv``.
+def endpoint_lines(rows: pa.Table) -> bytes:
+    """Return rows, as :func:`arrow_table` gives them, as lines of ``endpoints.tsv``.
 
     A missing value is an empty cell, AVAL, BASE and CHG have the decimals of the catalogue, and
     lines end with LF.
     """
-    return lines(list(text_columns(table).values()), "\t")
+    return lines(list(text_columns(rows).values()), "\t")
 
 
 def write_parquet(path: Path, parts: Iterable[pa.Table]) -> None:
@@ -134,21 +135,26 @@ def write_qc_table(
     write_text(folder / "qc.tsv", tsv_text(cells))
 
 
-def text_columns(table: pd.DataFrame) -> dict[str, pa.Array]:
-    """Return each column of the endpoint table as ``endpoints.tsv`` has it."""
-    return {column.name: _cells(table, column.name) for column in COLUMNS}
+def text_columns(rows: pa.Table) -> dict[str, pa.Array]:
+    """Return each column of :func:`arrow_table` as ``endpoints.tsv`` has it."""
+    paramcd = rows["PARAMCD"].combine_chunks()
+    known = [endpoint(code).precision for code in paramcd.dictionary.to_pylist()]
+    places = np.array(known, np.int64)[paramcd.indices.to_numpy()]
+    return {
+        column.name: _cells(column, rows[column.name].combine_chunks(), places)
+        for column in COLUMNS
+    }
 
 
-def _cells(table: pd.DataFrame, name: str) -> pa.Array:
-    """Return a column as text."""
-    column = table[name]
-    if column.dtype != "float64":
-        return integers(column) if column.dtype == "Int64" else plain(encoded(column))
-    values = pa.array(column, from_pandas=True)
-    if name in _IN_UNIT_OF_ENDPOINT:
-        places = table["PARAMCD"].map({code: item.precision for code, item in CATALOGUE.items()})
-        return decimals(values, places.to_numpy(np.int64))
-    form = f".{_DECIMALS[name]}f" if name in _DECIMALS else ".6g"
+def _cells(column: Column, values: pa.Array, places: NDArray[np.int64]) -> pa.Array:
+    """Return a column as text; each row's endpoint has so many decimals."""
+    if column.kind == "text":
+        return plain(values)
+    if column.kind == "integer":
+        return integers(values)
+    if column.name in _IN_UNIT_OF_ENDPOINT:
+        return decimals(values, places)
+    form = f".{_DECIMALS[column.name]}f" if column.name in _DECIMALS else ".6g"
     return numbers(values, partial(_formatted, form=form))
 
 

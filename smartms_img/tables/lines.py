@@ -32,6 +32,14 @@ def of_codes(codes: NDArray[np.integer], texts: Sequence[str]) -> pa.DictionaryA
     return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), pa.array(texts, TEXT))
 
 
+def joint_codes(columns: Sequence[pa.DictionaryArray]) -> NDArray[np.int64]:
+    """Return one number a row that is equal where the texts of all columns are."""
+    joint = np.zeros(len(columns[0]), np.int64)
+    for column in columns:
+        joint = joint * max(len(column.dictionary), 1) + column.indices.to_numpy()
+    return joint
+
+
 def held(column: pa.DictionaryArray) -> list[str]:
     """Return the distinct texts of a column, in the order in which they come."""
     found: list[str] = pc.take(column.dictionary, pc.unique(column.indices)).to_pylist()

@@ -10,19 +10,13 @@ from smartms_img.errors import InputError
 from smartms_img.io.layout import measures_file
 from smartms_img.io.measures import Measure
 from smartms_img.io.plan_table import PlanRow
-from smartms_img.naming import (
-    Eye,
-    QcStatus,
-    UnitKind,
-    eye_unit,
-    pair_unit,
-    session_unit,
-    subject_unit,
-)
-from smartms_img.tables.evidence import SubjectEvidence, UnitEvidence
+from smartms_img.naming import QcStatus, UnitKind
+from smartms_img.tables.evidence import MeasureKey, SubjectEvidence, UnitEvidence
 from smartms_img.tables.quality import Verdict, eyes_of, verdict
+from smartms_img.tables.value_plan import ValuePlan
 
 _VISITS_OF_A_PAIR = 2
+_NOT_IN_PLAN = Verdict(QcStatus.NOTRUN, "not in the plan: run again with this configuration")
 
 
 class Observation(NamedTuple):
@@ -40,8 +34,9 @@ class Observation(NamedTuple):
         QCSTAT and QCREAS.
     method, method_version : str
         Of the measure, empty where there is none.
-    sources, source_sha256 : tuple of str
-        Files measured, or planned to be measured, and their digests ('' where unknown).
+    sources, source_sha256 : str
+        Files measured, or planned to be measured, and their digests (empty where unknown), each
+        joined by ';'.
     config_sha256 : str
         Digest of the configuration of the latest attempt, empty without one.
     """
@@ -52,46 +47,33 @@ class Observation(NamedTuple):
     verdict: Verdict
     method: str = ""
     method_version: str = ""
-    sources: tuple[str, ...] = ()
-    source_sha256: tuple[str, ...] = ()
+    sources: str = ""
+    source_sha256: str = ""
     config_sha256: str = ""
 
 
-def observe(evidence: SubjectEvidence, keys: tuple[PlannedKey, ...]) -> list[Observation]:
-    """Return one observation a planned key, in the same order.
+def observe(evidence: SubjectEvidence, plan: ValuePlan) -> list[Observation]:
+    """Return one observation a planned value, in the same order.
 
     Raises
     ------
     InputError
         If a unit measured something that is not planned: a value must not vanish silently.
     """
-    units = [unit_of(evidence.subject, key) for key in keys]
-    _refuse_unplanned(evidence, keys, units)
-    return [_observe(evidence, key, unit) for key, unit in zip(keys, units, strict=True)]
+    units = plan.units(evidence.subject)
+    _refuse_unplanned(evidence, plan, units)
+    observer = _Observer(evidence)
+    return [
+        observer.observe(key, evidence.units.get(unit), name)
+        for key, unit, name in zip(plan.keys, units, plan.measures, strict=True)
+    ]
 
 
-def unit_of(subject: str, key: PlannedKey) -> str:
-    """Return the id of the unit that measures a planned value."""
-    kind = key.endpoint.measured_by(key.lat)
-    if kind is UnitKind.SESSION:
-        return session_unit(subject, key.visit)
-    if kind is UnitKind.PAIR:
-        return pair_unit(subject, key.reference, key.visit)
-    if kind is UnitKind.EYE and key.endpoint.scan is not None:
-        return eye_unit(subject, key.visit, Eye(key.lat), key.endpoint.scan)
-    return subject_unit(subject)
-
-
-def _refuse_unplanned(
-    evidence: SubjectEvidence, keys: tuple[PlannedKey, ...], units: list[str]
-) -> None:
-    planned = {
-        (unit, key.visit, key.paramcd, key.loc, key.lat)
-        for key, unit in zip(keys, units, strict=True)
-    }
+def _refuse_unplanned(evidence: SubjectEvidence, plan: ValuePlan, units: list[str]) -> None:
+    planned = set(zip(units, plan.measures, strict=True))
     for unit_id, unit in evidence.units.items():
         for key in unit.measures:
-            if (unit_id, *key) not in planned:
+            if (unit_id, key) not in planned:
                 raise InputError(
                     f"{' '.join(part for part in key if part)} is not a planned endpoint",
                     "Use the configuration of the run, or run again with this one",
@@ -99,31 +81,62 @@ def _refuse_unplanned(
                 )
 
 
-def _observe(evidence: SubjectEvidence, key: PlannedKey, unit_id: str) -> Observation:
-    unit = evidence.units.get(unit_id)
-    if unit is None:
-        reason = "not in the plan: run again with this configuration"
-        return Observation(key, None, key.endpoint.unit, Verdict(QcStatus.NOTRUN, reason))
-    measure = unit.measures.get((key.visit, key.paramcd, key.loc, key.lat))
-    sources = measure.source if measure and measure.source else _planned_sources(unit.row, key)
-    value = measure.value if measure else None
-    judged = Verdict(QcStatus.NOTRUN, _why_missing(evidence, key, unit, measure))
-    if measure is not None and value is not None:
-        judged = verdict(evidence, key, unit, measure)
+class _Observer:
+    """Looks at the values of a subject; what several of them share it finds once."""
+
+    def __init__(self, evidence: SubjectEvidence) -> None:
+        self._evidence = evidence
+        self._verdicts: dict[tuple[str, str], Verdict] = {}
+        self._sources: dict[tuple[str, tuple[str, ...]], tuple[str, str]] = {}
+
+    def observe(self, key: PlannedKey, unit: UnitEvidence | None, name: MeasureKey) -> Observation:
+        """Return what is known about one value, which has a name among those of its unit."""
+        if unit is None:
+            return Observation(key, None, key.endpoint.unit, _NOT_IN_PLAN)
+        measure = unit.measures.get(name)
+        if measure is None or measure.value is None:
+            why = Verdict(QcStatus.NOTRUN, _why_missing(self._evidence, key, unit, measure))
+            value, measured_in, judged = None, key.endpoint.unit, why
+        else:
+            # Adding 0.0 turns a negative zero into zero.
+            value = round(measure.value, key.endpoint.precision) + 0.0
+            measured_in, judged = measure.unit, self._verdict(key, unit, measure)
+        return Observation(
+            key,
+            value,
+            measured_in,
+            judged,
+            _method(key, measure) if measure else "",
+            measure.method_version if measure else "",
+            *self._files(key, unit, measure),
+            unit.config_sha256,
+        )
+
+    def _verdict(self, key: PlannedKey, unit: UnitEvidence, measure: Measure) -> Verdict:
+        """Return the verdict on a value that exists, and what its measure adds."""
+        asked = (unit.row.unit, key.paramcd)
+        judged = self._verdicts.get(asked)
+        if judged is None:
+            judged = verdict(self._evidence, key, unit, measure)
+            # What is measured from both eyes has theirs, which differ from visit to visit.
+            if unit.row.kind is not UnitKind.SUBJECT:
+                self._verdicts[asked] = judged
+        if not measure.reason:
+            return judged
         reason = "; ".join(part for part in (judged.reason, measure.reason) if part)
-        judged = Verdict(judged.status, reason)
-    return Observation(
-        key=key,
-        # Adding 0.0 turns a negative zero into zero.
-        value=None if value is None else round(value, key.endpoint.precision) + 0.0,
-        unit=measure.unit if measure and value is not None else key.endpoint.unit,
-        verdict=judged,
-        method=_method(key, measure) if measure else "",
-        method_version=measure.method_version if measure else "",
-        sources=sources,
-        source_sha256=tuple(_source_sha256(evidence, unit, source) for source in sources),
-        config_sha256=unit.config_sha256,
-    )
+        return Verdict(judged.status, reason)
+
+    def _files(
+        self, key: PlannedKey, unit: UnitEvidence, measure: Measure | None
+    ) -> tuple[str, str]:
+        """Return the files of a value, and their digests."""
+        files = measure.source if measure and measure.source else _planned_sources(unit.row, key)
+        asked = (unit.row.unit, files)
+        found = self._sources.get(asked)
+        if found is None:
+            digests = [_source_sha256(self._evidence, unit, file) for file in files]
+            found = self._sources[asked] = (";".join(files), ";".join(digests))
+        return found
 
 
 def _planned_sources(row: PlanRow, key: PlannedKey) -> tuple[str, ...]:

@@ -118,10 +118,10 @@ def _keep(part: Part, folder: Path, config: StudyConfig) -> tuple[Contents, ...]
     """Check a part, keep it in a folder, and return what it holds."""
     table = part()
     validate(table)
-    folder.mkdir()
-    (folder / _ENDPOINTS).write_bytes(endpoint_lines(table))
-    (folder / _WIDE).write_bytes(wide_lines(table, config))
     rows = arrow_table(table)
+    folder.mkdir()
+    (folder / _ENDPOINTS).write_bytes(endpoint_lines(rows))
+    (folder / _WIDE).write_bytes(wide_lines(rows, config))
     path = str(_kept_file(folder))
     with pa.OSFile(path, "wb") as sink, pa.ipc.new_file(sink, rows.schema) as writer:
         writer.write_table(rows)

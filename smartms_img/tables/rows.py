@@ -1,4 +1,4 @@
-"""Rows of the endpoint table of one subject."""
+"""What the endpoint table says of one subject."""
 
 from __future__ import annotations
 
@@ -7,34 +7,28 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
-from smartms_img.catalogue import BOTH_EYES, FLAIR, PlannedKey, known_errors
 from smartms_img.config import StudyConfig, VisitConfig, study_digest
-from smartms_img.naming import QcStatus, UnitKind, pair_unit
+from smartms_img.naming import QcStatus, pair_unit
 from smartms_img.tables.columns import PERCENT_DECIMALS, YEAR_DECIMALS
 from smartms_img.tables.evidence import SubjectEvidence
 from smartms_img.tables.observation import Observation, observe
+from smartms_img.tables.value_plan import Comparison, ValuePlan
 
 DAYS_PER_YEAR = 365.25
 
 Number = TypeVar("Number", int, float)
 
+# Members of enumerations are slow to look up: too slow for each of a million rows.
+_PASS = QcStatus.PASS
 
-class Row(NamedTuple):
-    """One row; the fields are the columns of :data:`smartms_img.tables.columns.COLUMNS`."""
 
-    STUDYID: str
+class Cells(NamedTuple):
+    """Cells of a row that hang on the subject, named as their columns."""
+
     USUBJID: str
-    AVISIT: str
-    AVISITN: int
     ADY: int | None
-    PARCAT1: str
-    PARAMCD: str
-    PARAM: str
-    LOC: str
-    LAT: str
     AVAL: float | None
     AVALU: str
-    AVALERR: float | None
     BASE: float | None
     CHG: float | None
     PCHG: float | None
@@ -48,7 +42,6 @@ class Row(NamedTuple):
     SRCFILE: str
     SRCSHA256: str
     CFGSHA256: str
-    BASETYPE: str
     AWLO: int | None
     AWHI: int | None
     ANL02FL: str
@@ -64,43 +57,31 @@ class Change(NamedTuple):
     note: str = ""
 
 
-def subject_rows(
-    evidence: SubjectEvidence, config: StudyConfig, keys: tuple[PlannedKey, ...]
-) -> list[Row]:
-    """Return every planned row of a subject, in the order of the plan of values.
+def subject_cells(evidence: SubjectEvidence, plan: ValuePlan) -> list[Cells]:
+    """Return the cells of every planned value of a subject, in the order of the plan.
 
     Parameters
     ----------
     evidence : SubjectEvidence
         What is known of the subject.
-    config : StudyConfig
-        Study and method.
-    keys : tuple of PlannedKey
-        The plan of values, as :func:`smartms_img.catalogue.planned_keys` gives it.
+    plan : ValuePlan
+        The planned values.
 
     Raises
     ------
     InputError
         If a unit measured something that is not planned.
     """
-    observed = observe(evidence, keys)
-    baselines = {
-        _across_visits(item): item
-        for item in observed
-        if item.key.visit == (item.key.reference or config.baseline)
-    }
-    subject = _Subject(evidence, config)
+    observed = observe(evidence, plan)
+    subject = _Subject(evidence, plan.config)
     rows = []
-    for item in observed:
-        baseline = baselines.get(_across_visits(item))
-        change = change_from(item, baseline, subject.obstacle(item))
-        rows.append(subject.row(item, change))
+    for item, place, comparison, span in zip(
+        observed, plan.baselines, plan.comparisons, plan.spans, strict=True
+    ):
+        baseline = None if place is None else observed[place]
+        obstacle = subject.obstacle(comparison) if comparison else ""
+        rows.append(subject.cells(item, change_from(item, baseline, obstacle), span))
     return rows
-
-
-def _across_visits(item: Observation) -> tuple[str, str, str, str]:
-    """Return what a value has in common with its baseline."""
-    return item.key.paramcd, item.key.loc, item.key.lat, item.key.reference
 
 
 def change_from(item: Observation, baseline: Observation | None, obstacle: str = "") -> Change:
@@ -111,8 +92,7 @@ def change_from(item: Observation, baseline: Observation | None, obstacle: str =
     number made from one that is not. ``obstacle`` says why the two visits must not be compared,
     empty if they may.
     """
-    is_pair = item.key.endpoint.kind is UnitKind.PAIR
-    if is_pair or baseline is None:
+    if baseline is None:
         return Change()
     if item is baseline:
         return Change(base=baseline.value, ablfl="Y" if baseline.value is not None else "")
@@ -120,7 +100,7 @@ def change_from(item: Observation, baseline: Observation | None, obstacle: str =
         return Change(base=baseline.value)
     if baseline.value is None:
         return Change(note="no change: the baseline has no value")
-    if baseline.verdict.status is not QcStatus.PASS:
+    if baseline.verdict.status is not _PASS:
         obstacle = f"QC of the baseline is {baseline.verdict.status}"
     if obstacle:
         return Change(base=baseline.value, note=f"no change: {obstacle}")
@@ -187,85 +167,81 @@ def years_since(day: int, start_day: int) -> float:
     return round((day - start_day) / DAYS_PER_YEAR, YEAR_DECIMALS)
 
 
+class _When(NamedTuple):
+    """When a value was measured: ADY, INTERVAL, and the window of the visit."""
+
+    ady: int | None
+    interval: float | None
+    window: Window
+
+
 class _Subject:
     """What the rows of a subject share: its visits, and what forbids to compare them."""
 
     def __init__(self, evidence: SubjectEvidence, config: StudyConfig) -> None:
         self._evidence, self._config = evidence, config
+        self._usubjid = f"{config.study_id}-{evidence.subject}"
         self._digest = study_digest(config)
         self._days = _days(evidence, config)
         self._visits = {visit.label: visit for visit in config.visits}
-        self._windows = {
-            visit.label: visit_window(self._days, visit, config.baseline)
-            for visit in config.visits
-        }
-        self._obstacles: dict[tuple[str, str, str], str] = {}
+        self._when: dict[tuple[str, str], _When] = {}
+        self._obstacles: dict[Comparison, str] = {}
 
-    def obstacle(self, item: Observation) -> str:
-        """Say why the MRI of a visit must not be compared with the baseline; empty if it may.
+    def obstacle(self, comparison: Comparison) -> str:
+        """Say why the MRI of two visits must not be compared; empty if it may."""
+        if comparison not in self._obstacles:
+            self._obstacles[comparison] = _obstacle(self._evidence, comparison)
+        return self._obstacles[comparison]
 
-        Only the pair shows whether both visits are of one head and one protocol. Scans of an eye
-        are held against the baseline by their own unit.
-        """
-        reference = item.key.reference or self._config.baseline
-        if item.key.endpoint.kind is not UnitKind.SESSION or item.key.visit == reference:
-            return ""
-        # Checks of volume change tell whether volumes can be compared, those of lesion change
-        # whether lesions can: a difference of protocol fails both measurements and differences.
-        change = "NEWLN" if item.key.endpoint.cdisc.method == FLAIR else "PBVC"
-        asked = (reference, item.key.visit, change)
-        if asked not in self._obstacles:
-            self._obstacles[asked] = _obstacle(self._evidence, *asked)
-        return self._obstacles[asked]
-
-    def row(self, item: Observation, change: Change) -> Row:
-        """Return one row."""
-        key, endpoint = item.key, item.key.endpoint
-        visit, reference = self._visits[key.visit], key.reference or self._config.baseline
-        analysed = item.value is not None and item.verdict.status is QcStatus.PASS
-        window = self._windows[key.visit]
-        notes = [item.verdict.reason, change.note, window.note if item.value is not None else ""]
-        return Row(
-            STUDYID=self._config.study_id,
-            USUBJID=f"{self._config.study_id}-{self._evidence.subject}",
-            AVISIT=visit.name,
-            AVISITN=visit.number,
-            ADY=_known(study_day, self._days, key.visit, self._config.baseline),
-            PARCAT1=endpoint.category.value,
-            PARAMCD=key.paramcd,
-            PARAM=endpoint.param,
-            LOC=key.loc,
-            LAT=key.lat,
+    def cells(self, item: Observation, change: Change, span: tuple[str, str]) -> Cells:
+        """Return the cells of one row."""
+        status, reason = item.verdict
+        ady, interval, window = self._when.get(span) or self._measured(span)
+        analysed = item.value is not None and status is _PASS
+        if change.note or (window.note and item.value is not None):
+            notes = [reason, change.note, window.note if item.value is not None else ""]
+            reason = "; ".join(note for note in notes if note)
+        return Cells(
+            USUBJID=self._usubjid,
+            ADY=ady,
             AVAL=item.value,
             AVALU=item.unit,
-            AVALERR=_error_of(key),
             BASE=change.base,
             CHG=change.chg,
             PCHG=change.pchg,
             ABLFL=change.ablfl,
             ANL01FL="Y" if analysed else "",
-            QCSTAT=item.verdict.status.value,
-            QCREAS=_one_line("; ".join(note for note in notes if note)),
+            QCSTAT=status.value,
+            QCREAS=_one_line(reason),
             METHOD=_one_line(item.method),
             METHODVR=item.method_version,
-            INTERVAL=_known(years_since, self._days, key.visit, reference),
-            SRCFILE=";".join(item.sources),
-            SRCSHA256=";".join(item.source_sha256),
+            INTERVAL=interval,
+            SRCFILE=item.sources,
+            SRCSHA256=item.source_sha256,
             CFGSHA256=item.config_sha256 or self._digest,
-            BASETYPE=self._visits[reference].name,
             AWLO=window.low,
             AWHI=window.high,
             ANL02FL="Y" if analysed and window.inside else "",
         )
 
+    def _measured(self, span: tuple[str, str]) -> _When:
+        start, visit = span
+        window = visit_window(self._days, self._visits[visit], self._config.baseline)
+        ady = _known(study_day, self._days, visit, self._config.baseline)
+        when = _When(ady, _known(years_since, self._days, visit, start), window)
+        self._when[span] = when
+        return when
 
-def _obstacle(evidence: SubjectEvidence, reference: str, visit: str, change: str) -> str:
+
+def _obstacle(evidence: SubjectEvidence, comparison: Comparison) -> str:
     """Say what the pair of two visits, or the check of one change between them, objects to."""
-    name = pair_unit(evidence.subject, reference, visit)
+    name = pair_unit(evidence.subject, comparison.reference, comparison.visit)
     pair = evidence.units.get(name)
     if pair is None:
         return ""
-    verdicts = [d for d in evidence.decisions_on.get(name, []) if d.paramcd in {"", change}]
+    verdicts = [
+        d for d in evidence.decisions_on.get(name, []) if d.paramcd in {"", comparison.change}
+    ]
     failed = dict.fromkeys(d.reason for d in verdicts if d.status is QcStatus.FAIL)
     reason = pair.problem or "; ".join(failed)
     return f"{name}: {reason}" if reason else ""
@@ -285,12 +261,6 @@ def _known(
     if visit not in days or start not in days:
         return None
     return function(days[visit], days[start])
-
-
-def _error_of(key: PlannedKey) -> float | None:
-    """Return the known error of a single measurement; a mean of both eyes has another one."""
-    error = known_errors().get((key.paramcd, key.loc))
-    return error.sd if error and key.lat != BOTH_EYES else None
 
 
 @lru_cache(maxsize=4096)

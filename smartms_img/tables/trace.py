@@ -10,6 +10,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
+import pandas as pd
+
 from smartms_img.catalogue import PlannedKey, planned_keys
 from smartms_img.config import StudyConfig
 from smartms_img.errors import InputError
@@ -19,13 +21,12 @@ from smartms_img.io.layout import measures_file
 from smartms_img.io.ledger import DERIVATIVE_PREFIX, Attempt
 from smartms_img.io.results import Standing, UnitResult
 from smartms_img.naming import UnitKind, pair_unit
-from smartms_img.tables.assemble import as_table
+from smartms_img.tables.assemble import assemble
 from smartms_img.tables.columns import KEY
 from smartms_img.tables.evidence import SubjectEvidence, gather_evidence
-from smartms_img.tables.export import text_columns
-from smartms_img.tables.observation import unit_of
+from smartms_img.tables.export import arrow_table, text_columns
 from smartms_img.tables.quality import decisions_on
-from smartms_img.tables.rows import Row, subject_rows
+from smartms_img.tables.value_plan import measure_key, unit_of
 
 Role = Literal["raw", "table row", "forerunner", "derivative", "measures"]
 
@@ -133,15 +134,13 @@ def trace_row(
     if parts[0] not in subjects:
         raise _no_match(KEY[0], parts[0], list(subjects))
     evidence = subjects[parts[0]]
-    keys = planned_keys(config)
-    rows = subject_rows(evidence, config, keys)
-    key, row = _select(list(zip(keys, rows, strict=True)), parts)
+    key, row = _select(planned_keys(config), assemble([evidence], config), parts)
     unit = unit_of(evidence.subject, key)
     behind = _chains(results, evidence, key, config)
     return Trace(
-        row={name: cells[0].as_py() for name, cells in text_columns(as_table([row])).items()},
+        row={name: cells[0].as_py() for name, cells in text_columns(arrow_table(row)).items()},
         unit=unit,
-        decisions=tuple(_decisions(evidence, key, row, unit)),
+        decisions=tuple(_decisions(evidence, key, unit)),
         made_by=_made_by(out),
         units=tuple(_traced(out, results[name]) for name in behind),
     )
@@ -156,17 +155,19 @@ def _split(wanted: str) -> list[str]:
     return parts + [""] * (len(KEY) - 1 - len(parts))
 
 
-def _select(planned: list[tuple[PlannedKey, Row]], parts: list[str]) -> tuple[PlannedKey, Row]:
+def _select(
+    keys: Sequence[PlannedKey], rows: pd.DataFrame, parts: list[str]
+) -> tuple[PlannedKey, pd.DataFrame]:
     """Narrow the rows of a subject part by part, so that an error can say which one is wrong."""
     for column, part in zip(KEY, parts, strict=False):
-        matching = [item for item in planned if getattr(item[1], column) == part]
-        if not matching:
-            raise _no_match(column, part, [getattr(row, column) for _, row in planned])
-        planned = matching
-    if len(planned) > 1:
-        names = ", ".join(row.BASETYPE for _, row in planned)
+        matching = rows[rows[column] == part]
+        if matching.empty:
+            raise _no_match(column, part, rows[column].tolist())
+        rows = matching
+    if len(rows) > 1:
+        names = ", ".join(rows["BASETYPE"])
         raise InputError(f"several rows differ in BASETYPE: {names}", "Add the one that is meant")
-    return planned[0]
+    return keys[rows.index[0]], rows
 
 
 def _no_match(column: str, part: str, known: list[str]) -> InputError:
@@ -176,11 +177,12 @@ def _no_match(column: str, part: str, known: list[str]) -> InputError:
     return InputError(f"{column} '{part}' matches no row", f"Near are: {listed}")
 
 
-def _decisions(evidence: SubjectEvidence, key: PlannedKey, row: Row, unit: str) -> list[Decision]:
+def _decisions(evidence: SubjectEvidence, key: PlannedKey, unit: str) -> list[Decision]:
+    """Return the decisions on a value; none where there is no value."""
     found = evidence.units.get(unit)
-    if found is None or row.AVAL is None:
+    measure = found.measures.get(measure_key(key)) if found else None
+    if found is None or measure is None or measure.value is None:
         return []
-    measure = found.measures[key.visit, key.paramcd, key.loc, key.lat]
     return decisions_on(evidence, key, found, measure)
 
 

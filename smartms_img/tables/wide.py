@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isnan
 
-import pandas as pd
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from smartms_img.catalogue import CATALOGUE, endpoint, planned_keys
 from smartms_img.config import StudyConfig
 from smartms_img.io.tsv import tsv_text
 from smartms_img.naming import UnitKind
-from smartms_img.tables.lines import TEXT, encoded, integers, lines, plain
+from smartms_img.tables.lines import TEXT, integers, joint_codes, lines, plain
 
 INDEX = ("STUDYID", "USUBJID", "AVISIT", "AVISITN", "ADY", "BASETYPE")
 BASELINE_SUFFIX = "_BASE"
-_ROW = ["USUBJID", "AVISITN", "BASETYPE"]
-_NAME = "name"
+_ROW = ("USUBJID", "AVISIT", "BASETYPE")
+_Numbers = NDArray[np.int64]
+_COLUMN = ("PARAMCD", "LOC", "LAT")
 
 
 def wide_columns(config: StudyConfig) -> dict[str, str]:
@@ -36,69 +40,81 @@ def wide_columns(config: StudyConfig) -> dict[str, str]:
     return columns
 
 
-def wide_table(table: pd.DataFrame, config: StudyConfig) -> pd.DataFrame:
-    """Return one row a subject, visit and BASETYPE, with a column a value.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Rows of the endpoint table, all of a subject.
-    config : StudyConfig
-        Study.
-
-    Returns
-    -------
-    DataFrame
-        First :data:`INDEX`, then :func:`wide_columns`. Values whose ANL01FL is not Y are missing,
-        and a baseline is where the two visits must not be compared.
-    """
-    named = table.assign(**{_NAME: _names(table)})
-    visits = table.drop_duplicates(_ROW)[list(INDEX)].reset_index(drop=True)
-    analysed = named[named["ANL01FL"] == "Y"]
-    # BASE is a value of any quality: it counts where the change from it does.
-    compared = analysed[analysed["CHG"].notna() | (analysed["ABLFL"] == "Y")]
-    base = _spread(compared, "BASE", visits).add_suffix(BASELINE_SUFFIX)
-    found = pd.concat([_spread(analysed, "AVAL", visits), base], axis="columns")
-    values = found.reindex(columns=list(wide_columns(config))).astype("float64")
-    return pd.concat([visits, values.reset_index(drop=True)], axis="columns")
-
-
 def wide_header(config: StudyConfig) -> str:
     """Return the first line of ``wide.tsv``."""
     return tsv_text([[*INDEX, *wide_columns(config)]])
 
 
-def wide_lines(table: pd.DataFrame, config: StudyConfig) -> bytes:
-    """Return lines of ``wide.tsv``, with the decimals of the catalogue; missing is empty."""
-    wide = wide_table(table, config)
-    index = [
-        integers(wide[name]) if wide[name].dtype == "Int64" else plain(encoded(wide[name]))
-        for name in INDEX
-    ]
+def wide_lines(rows: pa.Table, config: StudyConfig) -> bytes:
+    """Return lines of ``wide.tsv``: one a subject, visit and BASETYPE.
+
+    Parameters
+    ----------
+    rows : Table
+        Rows of the endpoint table, all of a subject, as
+        :func:`smartms_img.tables.export.arrow_table` gives them.
+    config : StudyConfig
+        Study.
+
+    Returns
+    -------
+    bytes
+        First :data:`INDEX`, then :func:`wide_columns`, with the decimals of the catalogue. Values
+        whose ANL01FL is not Y are missing, and a baseline is where the two visits must not be
+        compared; missing is empty.
+    """
+    table = rows.combine_chunks()
+    first, visit = _numbered(table, _ROW)
+    index = [table[name].combine_chunks().take(pa.array(first)) for name in INDEX]
+    texts = [plain(c) if isinstance(c, pa.DictionaryArray) else integers(c) for c in index]
+    found = _spread(table, visit, len(first))
+    nothing = np.full(len(first), np.nan)
     values = [
-        _decimals(wide[name], endpoint(code).precision)
+        _decimals(found.get(name, nothing), endpoint(code).precision)
         for name, code in wide_columns(config).items()
     ]
-    return lines([*index, *values], "\t")
+    return lines([*texts, *values], "\t")
 
 
-def _spread(named: pd.DataFrame, value: str, visits: pd.DataFrame) -> pd.DataFrame:
-    """Return a column of numbers with a column a name and a row a visit, as the visits go."""
-    # A pivot_table would silently average rows with the same key.
-    values = named.pivot(index=_ROW, columns=_NAME, values=value)  # noqa: PD010
-    return values.reindex(pd.MultiIndex.from_frame(visits[_ROW]))
+def _numbered(
+    table: pa.Table, names: Sequence[str]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the first row of each combination that some columns have, and each row's number.
+
+    Combinations are numbered as they come.
+    """
+    joint = joint_codes([table[name].combine_chunks() for name in names])
+    codes = pc.dictionary_encode(pa.array(joint)).indices.to_numpy().astype(np.int64)
+    return np.unique(codes, return_index=True)[1], codes
+
+
+def _spread(table: pa.Table, visit: _Numbers, visits: int) -> dict[str, NDArray[np.float64]]:
+    """Return the values of each column, a visit each, NaN where there is none."""
+    first, column = _numbered(table, _COLUMN)
+    cells = (table[name].take(pa.array(first)).to_pylist() for name in _COLUMN)
+    names = [_name(*key) for key in zip(*cells, strict=True)]
+    analysed = _is(table, "ANL01FL")
+    # BASE is a value of any quality: it counts where the change from it does.
+    changed = table["CHG"].is_valid().to_numpy() | _is(table, "ABLFL")
+    found: dict[str, NDArray[np.float64]] = {}
+    for value, suffix, kept in (
+        ("AVAL", "", analysed),
+        ("BASE", BASELINE_SUFFIX, analysed & changed),
+    ):
+        spread = np.full((len(names), visits), np.nan)
+        spread[column[kept], visit[kept]] = table[value].to_numpy()[kept]
+        found |= {name + suffix: row for name, row in zip(names, spread, strict=True)}
+    return found
+
+
+def _is(table: pa.Table, flag: str) -> NDArray[np.bool_]:
+    return np.asarray(pc.equal(table[flag].cast(TEXT), "Y").to_numpy(), dtype=bool)
 
 
 def _name(paramcd: str, loc: str, lat: str) -> str:
     return "_".join(part for part in (paramcd, loc, lat) if part)
 
 
-def _names(table: pd.DataFrame) -> pd.Series:
-    """Return the column that each row's value goes to."""
-    keys = zip(*(table[name].tolist() for name in ("PARAMCD", "LOC", "LAT")), strict=True)
-    return pd.Series([_name(*key) for key in keys], index=table.index, dtype="str")
-
-
-def _decimals(column: pd.Series, decimals: int) -> pa.Array:
+def _decimals(column: NDArray[np.float64], decimals: int) -> pa.Array:
     form = f".{decimals}f"
     return pa.array(["" if isnan(v) else format(v, form) for v in column.tolist()], TEXT)

@@ -16,7 +16,7 @@ from smartms_img.naming import QcStatus, UnitKind
 from smartms_img.tables import SubjectEvidence, TableError, UnitEvidence, assemble, validate
 from smartms_img.tables.columns import COLUMNS
 from smartms_img.tables.evidence import gather_evidence
-from smartms_img.tables.rows import Row, study_day
+from smartms_img.tables.rows import study_day
 
 UNIT = "sub-01_ses-M00_mri"
 
@@ -33,10 +33,6 @@ def _bpv(value: float | None, unit: str = "mL", method: str = "tissue") -> Measu
 
 def _first(table: pd.DataFrame, paramcd: str) -> pd.Series:
     return table[paramcd == table.PARAMCD].iloc[0]
-
-
-def test_rows_have_the_columns_as_fields():
-    assert list(Row._fields) == [column.name for column in COLUMNS]
 
 
 def test_the_plan_is_the_denominator():

@@ -8,7 +8,7 @@ from smartms_img.config import StudyConfig
 from smartms_img.io.results import read_results
 from smartms_img.qc.decisions import automatic
 from smartms_img.tables import TABLES_FOLDER, assemble, gather_evidence, validate, write_tables
-from smartms_img.tables.export import endpoint_header, endpoint_lines
+from smartms_img.tables.export import arrow_table, endpoint_header, endpoint_lines
 
 
 def write_text_table(out: Path, config: StudyConfig) -> Path:
@@ -18,7 +18,7 @@ def write_text_table(out: Path, config: StudyConfig) -> Path:
     validate(table)
     folder = out / TABLES_FOLDER
     folder.mkdir(exist_ok=True)
-    (folder / "endpoints.tsv").write_bytes(endpoint_header().encode() + endpoint_lines(table))
+    (folder / "endpoints.tsv").write_bytes(endpoint_header().encode() + endpoint_lines(arrow_table(table)))
     return folder
 
 

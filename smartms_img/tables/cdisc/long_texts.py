@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 LONGEST_TEXT = 200
 """Bytes that a text of an XPT file can have."""
@@ -13,13 +13,16 @@ def in_ascii(text: str) -> str:
     return text.encode("ascii", "backslashreplace").decode()
 
 
-def longest_parts(texts: Iterable[str]) -> tuple[int, ...]:
+def longest_parts(texts: Sequence[str]) -> tuple[int, ...]:
     """Return the length of the longest text, in characters, of each part that texts have."""
-    longest: list[int] = [0]
+    # Most texts are shorter, and differ in millions of ways: they are not split.
+    short = max((len(text) for text in texts if len(text) <= LONGEST_TEXT), default=0)
+    longest: list[int] = [short]
     for text in texts:
-        sizes = [len(part) for part in split_text(text)]
-        longest += [0] * (len(sizes) - len(longest))
-        longest[: len(sizes)] = map(max, sizes, longest)
+        if len(text) > LONGEST_TEXT:
+            sizes = [len(part) for part in split_text(text)]
+            longest += [0] * (len(sizes) - len(longest))
+            longest[: len(sizes)] = map(max, sizes, longest)
     return tuple(longest)
 
 

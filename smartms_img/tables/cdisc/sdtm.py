@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from smartms_img.catalogue import Category, Endpoint, endpoint, place_name
 from smartms_img.naming import UnitKind
 from smartms_img.tables.cdisc.dataset import Form, Rows, Variable, in_categories
-from smartms_img.tables.lines import blank_where, decimals, of_codes
+from smartms_img.tables.lines import blank_where, decimals, joint_codes, of_codes
 
 LATERALITY = {"OD": "RIGHT", "OS": "LEFT", "BOTH": "BILATERAL", "": ""}
 """LAT of the endpoint table in the words of CDISC."""
@@ -117,24 +117,16 @@ class _Measurement:
 def _measurements(rows: Rows) -> tuple[list[_Measurement], NDArray[np.integer]]:
     """Return the distinct measurements of rows, and the number of each row's."""
     columns = [rows[name] for name in ("PARAMCD", "LOC", "LAT", "BASETYPE")]
-    _, first, codes = np.unique(_joint(columns), return_index=True, return_inverse=True)
+    _, first, codes = np.unique(joint_codes(columns), return_index=True, return_inverse=True)
     texts = [pc.take(column.dictionary, column.indices.take(first)) for column in columns]
     found = zip(*(text.to_pylist() for text in texts), strict=True)
     return [_Measurement(*key) for key in found], codes
 
 
-def _joint(columns: Sequence[pa.DictionaryArray]) -> NDArray[np.int64]:
-    """Return one number a row that is equal where the texts of all columns are."""
-    joint = np.zeros(len(columns[0]), np.int64)
-    for column in columns:
-        joint = joint * max(len(column.dictionary), 1) + column.indices.to_numpy()
-    return joint
-
-
 def _once(rows: Rows) -> Rows:
     """Return rows without those that repeat a measurement for an extra baseline."""
     names = ("USUBJID", "AVISIT", "PARAMCD", "LOC", "LAT")
-    _, first = np.unique(_joint([rows[name] for name in names]), return_index=True)
+    _, first = np.unique(joint_codes([rows[name] for name in names]), return_index=True)
     paramcd = rows["PARAMCD"]
     pairs = [endpoint(code).kind is UnitKind.PAIR for code in paramcd.dictionary.to_pylist()]
     kept = np.array(pairs, dtype=bool)[paramcd.indices.to_numpy()]
