@@ -14,7 +14,6 @@ from smartms_img.catalogue.record import (
     Worse,
 )
 from smartms_img.catalogue.terms import (
-    FLAIR,
     LATERALITIES,
     LESION_REGIONS,
     MACULA_SECTORS,
@@ -26,7 +25,6 @@ from smartms_img.catalogue.terms import (
 __all__ = [
     "BOTH_EYES",
     "CATALOGUE",
-    "FLAIR",
     "LATERALITIES",
     "LESION_REGIONS",
     "MACULA_SECTORS",

@@ -38,7 +38,12 @@ def _visit(
 
 
 def _lesion(
-    paramcd: str, name: str, unit: str, method: str, regions: tuple[str, ...] = ("",)
+    paramcd: str,
+    name: str,
+    unit: str,
+    method: str,
+    seen_on: Term = terms.FLAIR,
+    regions: tuple[str, ...] = ("",),
 ) -> Endpoint:
     return Endpoint(
         paramcd=paramcd,
@@ -48,8 +53,9 @@ def _lesion(
         kind=UnitKind.SESSION,
         method=method,
         worse=Worse.INCREASE,
-        cdisc=Cdisc(Term(paramcd), terms.BRAIN, terms.FLAIR, terms.UNIT_TERMS[unit]),
+        cdisc=Cdisc(Term(paramcd), terms.BRAIN, seen_on, terms.UNIT_TERMS[unit]),
         locations=regions,
+        of_lesions=True,
     )
 
 
@@ -62,7 +68,8 @@ def _change(
     location: Term = terms.BRAIN,
     min_visits: int = 2,
 ) -> Endpoint:
-    method_term = terms.MRI if method in (_JACOBIAN, _YEARLY, _SELL) else terms.FLAIR
+    of_lesions = method not in (_JACOBIAN, _YEARLY, _SELL)
+    method_term = terms.FLAIR if of_lesions else terms.MRI
     return Endpoint(
         paramcd=paramcd,
         name=name,
@@ -73,6 +80,7 @@ def _change(
         worse=worse,
         cdisc=Cdisc(Term(paramcd), location, method_term, terms.UNIT_TERMS[unit]),
         min_visits=min_visits,
+        of_lesions=of_lesions,
     )
 
 
@@ -82,17 +90,17 @@ _BLACK_HOLE = "part of a T2 lesion with a T1w signal at or below the median of g
 _NORMALISED = "BPV times the head-size factor of the affine to MNI152"
 
 VISIT_ENDPOINTS: tuple[Endpoint, ...] = (
-    _lesion("T2LV", "T2 lesion volume", "mL", _LESION, _REGIONS),
-    _lesion("T2LN", "Count of T2 lesions", "count", _LESION, _REGIONS),
-    _lesion("BHLV", "T1 black hole volume", "mL", _BLACK_HOLE),
-    _lesion("BHLN", "Count of T1 black holes", "count", _BLACK_HOLE),
+    _lesion("T2LV", "T2 lesion volume", "mL", _LESION, regions=_REGIONS),
+    _lesion("T2LN", "Count of T2 lesions", "count", _LESION, regions=_REGIONS),
+    _lesion("BHLV", "T1 black hole volume", "mL", _BLACK_HOLE, terms.MRI),
+    _lesion("BHLN", "Count of T1 black holes", "count", _BLACK_HOLE, terms.MRI),
     _visit("BPV", "Brain parenchymal volume", "mL", _TISSUE, _LOSS),
-    _visit("GMV", "Grey matter volume", "mL", _TISSUE, _LOSS, Term("BRAIN, GREY MATTER")),
-    _visit("WMV", "White matter volume", "mL", _TISSUE, _LOSS, Term("BRAIN, WHITE MATTER")),
+    _visit("GMV", "Grey matter volume", "mL", _TISSUE, _LOSS, terms.GREY_MATTER),
+    _visit("WMV", "White matter volume", "mL", _TISSUE, _LOSS, terms.WHITE_MATTER),
     _visit("CSFV", "Cerebrospinal fluid volume", "mL", _TISSUE, _GAIN, Term("CSF SPACE")),
     _visit("TIV", "Total intracranial volume", "mL", _TISSUE, _NONE, Term("CRANIAL CAVITY")),
     _visit("CGMV", "Cortical grey matter volume", "mL", _REGION, _LOSS, terms.CORTEX),
-    _visit("DGMV", "Deep grey matter volume", "mL", _REGION, _LOSS, terms.BASAL_GANGLIA),
+    _visit("DGMV", "Deep grey matter volume", "mL", _REGION, _LOSS, terms.DEEP_GREY_MATTER),
     _visit("THALV", "Thalamus volume", "mL", _REGION, _LOSS, terms.THALAMUS),
     _visit("VENTV", "Lateral ventricle volume", "mL", _REGION, _GAIN, terms.LATERAL_VENTRICLE),
     _visit("BSTV", "Brainstem volume", "mL", _REGION, _LOSS, Term("BRAIN STEM")),
@@ -104,14 +112,21 @@ VISIT_ENDPOINTS: tuple[Endpoint, ...] = (
 PAIR_ENDPOINTS: tuple[Endpoint, ...] = (
     _change("PBVC", "Percentage brain volume change", "%", _JACOBIAN, _LOSS),
     _change("PBVCY", "Annualised brain volume change", "%/year", _YEARLY, _LOSS),
-    _change("PGMVC", "Percentage grey matter volume change", "%", _JACOBIAN, _LOSS),
+    _change(
+        "PGMVC",
+        "Percentage grey matter volume change",
+        "%",
+        _JACOBIAN,
+        _LOSS,
+        terms.GREY_MATTER,
+    ),
     _change(
         "PDGMVC",
         "Percentage deep grey matter volume change",
         "%",
         _JACOBIAN,
         _LOSS,
-        terms.BASAL_GANGLIA,
+        terms.DEEP_GREY_MATTER,
     ),
     _change("PTHALVC", "Percentage thalamus volume change", "%", _JACOBIAN, _LOSS, terms.THALAMUS),
     _change(
@@ -122,7 +137,14 @@ PAIR_ENDPOINTS: tuple[Endpoint, ...] = (
         _LOSS,
         terms.CORTEX,
     ),
-    _change("PWMVC", "Percentage white matter volume change", "%", _JACOBIAN, _LOSS),
+    _change(
+        "PWMVC",
+        "Percentage white matter volume change",
+        "%",
+        _JACOBIAN,
+        _LOSS,
+        terms.WHITE_MATTER,
+    ),
     _change(
         "PVENTVC",
         "Percentage lateral ventricle volume change",

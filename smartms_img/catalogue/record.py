@@ -88,6 +88,8 @@ class Endpoint:
         PARAMCD of the values of the single eyes that it is computed from.
     min_visits : int
         Visits that the definition needs; a value from fewer is marked 'candidate'.
+    of_lesions : bool
+        Whether lesions are outlined for it: whoever objects to the lesions objects to it.
     """
 
     paramcd: str
@@ -104,6 +106,7 @@ class Endpoint:
     both_eyes_at: tuple[str, ...] = ()
     derived_from: str = ""
     min_visits: int = 1
+    of_lesions: bool = False
 
     @property
     def param(self) -> str:

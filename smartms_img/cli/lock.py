@@ -95,7 +95,9 @@ def unlock(
     Example: smartms unlock /data/derivatives/smartms --reason 'late scans of two subjects'
     """
     check_output(out)
-    unlock_output(out, reason)
+    for difference in unlock_output(out, reason):
+        detail = f": {difference.detail}" if difference.detail else ""
+        say(f"warning: {difference.file} was {difference.what} before{detail}", error=True)
     if not quiet:
         say(f"{out.name} is unlocked")
 

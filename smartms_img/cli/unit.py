@@ -44,7 +44,8 @@ def run_unit_command(  # noqa: PLR0913, PLR0917 - one argument an option
     if config_hash and study_digest(study) != config_hash:
         problem = "another run has given this output another configuration"
         raise InputError(problem, "Start it again with the one that is meant")
-    paths = Paths(bids, out, work, keep_work)
+    # Nodes of a workflow run in folders of their own.
+    paths = Paths(bids.absolute(), out.absolute(), work.absolute(), keep_work)
     if supervised:
         state = run_supervised(planned, paths, study.mri.seed)
         raise typer.Exit(_EXIT_CODES.get(state.state, BUSY_EXIT_CODE))

@@ -74,7 +74,8 @@ class StudyConfig(Frozen):
     @model_validator(mode="after")
     def _visits_are_told_apart(self) -> Self:
         for key in ("label", "name", "number"):
-            values = [getattr(visit, key) for visit in self.visits]
+            # Files of some systems, and many a reader, do not tell upper from lower case.
+            values = [str(getattr(visit, key)).casefold() for visit in self.visits]
             if len(set(values)) != len(values):
                 raise ValueError(f"visit {key}s must be unique")
         return self
@@ -95,6 +96,10 @@ class StudyConfig(Frozen):
                 day = second.window_days[0]
                 raise ValueError(
                     f"window_days of {first.label} and {second.label} overlap at day {day}"
+                )
+            if second.number < first.number:
+                raise ValueError(
+                    f"numbers of {first.label} and {second.label} run against their window_days"
                 )
         return self
 

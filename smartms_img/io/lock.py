@@ -122,7 +122,7 @@ def verify_output(out: Path, step: Step) -> tuple[Manifest, list[Difference]]:
     return manifest, [*found, *check_history(out, manifest), *_check_kept(out)]
 
 
-def unlock_output(out: Path, reason: str) -> None:
+def unlock_output(out: Path, reason: str) -> list[Difference]:
     """Unlock an output directory, and log why.
 
     Parameters
@@ -131,6 +131,11 @@ def unlock_output(out: Path, reason: str) -> None:
         Output directory.
     reason : str
         One line, for the history.
+
+    Returns
+    -------
+    list of Difference
+        What the history had lost before: with the lock ends what would show it later.
 
     Raises
     ------
@@ -141,10 +146,13 @@ def unlock_output(out: Path, reason: str) -> None:
     _refuse_open(out)
     if len(reason.split()) == 0 or len(reason.strip().splitlines()) > 1:
         raise InputError("the reason is not one line of text", "Give it with --reason 'TEXT'")
-    number, digest = _present_lock(out)
+    manifest = _present_manifest(out)
+    lost = check_history(out, manifest)
+    number, digest = (manifest.number, manifest.digest) if manifest else _last_lock(out)
     _set_mode(out, _WRITABLE)
     append(out, Act("unlock", number, _now(), digest, reason.strip(), last_digest(out)))
     (out / LOCK_FILE).unlink(missing_ok=True)
+    return lost
 
 
 def kept_locks(out: Path) -> list[int]:
@@ -197,14 +205,17 @@ def _refuse_open(out: Path) -> None:
         raise InputError("is not locked", f"Run: smartms lock {out.name}", file=out.name)
 
 
-def _present_lock(out: Path) -> tuple[int, str]:
-    """Return number and digest of the present lock, as far as they can still be known."""
+def _present_manifest(out: Path) -> Manifest | None:
     try:
-        manifest = read_manifest(out / LOCK_FILE)
+        return read_manifest(out / LOCK_FILE)
     except InputError:
-        locks = [act for act in read_acts(out) if act.act == "lock"]
-        return (locks[-1].number, locks[-1].manifest_sha256) if locks else (0, "")
-    return manifest.number, manifest.digest
+        return None
+
+
+def _last_lock(out: Path) -> tuple[int, str]:
+    """Return number and digest of the last lock, as far as the history still knows them."""
+    locks = [act for act in read_acts(out) if act.act == "lock"]
+    return (locks[-1].number, locks[-1].manifest_sha256) if locks else (0, "")
 
 
 def _kept_manifest(out: Path, number: int) -> Path:

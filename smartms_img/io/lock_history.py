@@ -73,15 +73,15 @@ def read_acts(out: Path) -> list[Act]:
     return [act for act in acts if act is not None]
 
 
-def check_history(out: Path, manifest: Manifest) -> list[Difference]:
+def check_history(out: Path, manifest: Manifest | None) -> list[Difference]:
     """Return each line that was edited, or that misses the line before it.
 
     Parameters
     ----------
     out : Path
         Output directory.
-    manifest : Manifest
-        Of the present lock, which fixes the last line.
+    manifest : Manifest or None
+        Of the present lock, which fixes the last line; None where it is lost.
     """
     lines = _lines(out)
     if not lines:
@@ -95,7 +95,7 @@ def check_history(out: Path, manifest: Manifest) -> list[Difference]:
         elif act.previous_sha256 != before:
             found.append(_edited(f"line {number} does not follow from the line before it"))
         before = _digest(line)
-    if lines[-1] != _line(act_of(manifest)):
+    if manifest and lines[-1] != _line(act_of(manifest)):
         found.append(_edited(f"line {len(lines)} is not the present lock"))
     elif not _content(out).endswith(b"\n"):
         found.append(_edited("the end of the last line is missing"))

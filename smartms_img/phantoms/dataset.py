@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ import numpy as np
 
 from smartms_img.io.atomic import write_json, write_text
 from smartms_img.io.nifti import save_image
+from smartms_img.io.processes import process_pool
 from smartms_img.naming import Contrast, Eye, OctScanKind
 from smartms_img.phantoms.brain import BrainPatient
 from smartms_img.phantoms.lesions import LesionFate
@@ -107,7 +106,7 @@ def write_dataset(bids: Path, *, full: bool = False) -> list[TrueValue]:
     spacing_mm = FULL_MM if full else QUICK_MM
     count = len(RECIPES)
     # A patient takes some 20 s on one core, so they are made side by side.
-    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
+    with process_pool(count) as pool:
         truths = pool.map(write_patient, [bids] * count, RECIPES, [spacing_mm] * count)
         return [value for truth in truths for value in truth]
 

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import Literal
 
-from smartms_img.catalogue import FLAIR, Endpoint
+from smartms_img.catalogue import Endpoint
 from smartms_img.naming import UnitKind
 
 RUBRIC_VERSION = "1"
@@ -96,8 +96,7 @@ class Element:
 
     def covers(self, item: Endpoint) -> bool:
         """Tell whether a verdict decides an endpoint of the unit."""
-        of_lesions = item.cdisc.method == FLAIR
-        return self.part == "unit" or (self.part == "lesions") == of_lesions
+        return self.part == "unit" or (self.part == "lesions") == item.of_lesions
 
 
 _T1W = Layer("*_desc-preproc_T1w.nii.gz", LayerKind.GREY)

@@ -10,9 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,6 +23,7 @@ from dask.delayed import Delayed, delayed
 
 from smartms_img.config import StudyConfig
 from smartms_img.io.atomic import write_json
+from smartms_img.io.processes import process_pool
 from smartms_img.tables.cdisc import (
     Contents,
     Dataset,
@@ -110,7 +109,7 @@ def _computing(workers: int) -> Iterator[Callable[[Sequence[Delayed]], tuple[Any
     if workers == 1:
         yield lambda tasks: compute(*tasks, scheduler="sync")  # type: ignore[no-untyped-call]
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with process_pool(workers) as pool:
         yield lambda tasks: compute(*tasks, scheduler="processes", pool=pool)  # type: ignore[no-untyped-call]
 
 

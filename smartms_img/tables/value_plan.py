@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from smartms_img.catalogue import BOTH_EYES, FLAIR, PlannedKey, known_errors, planned_keys
+from smartms_img.catalogue import BOTH_EYES, PlannedKey, known_errors, planned_keys
 from smartms_img.config import StudyConfig
 from smartms_img.naming import Eye, UnitKind, eye_unit, pair_unit, session_unit, subject_unit
 from smartms_img.tables.evidence import MeasureKey
@@ -118,7 +118,7 @@ def _comparison(key: PlannedKey, reference: str, visit: str) -> Comparison | Non
         return None
     # Checks of volume change tell whether volumes can be compared, those of lesion change
     # whether lesions can: a difference of protocol fails both measurements and differences.
-    change = "NEWLN" if key.endpoint.cdisc.method == FLAIR else "PBVC"
+    change = "NEWLN" if key.endpoint.of_lesions else "PBVC"
     return Comparison(reference, visit, change)
 
 

@@ -251,6 +251,13 @@ def test_a_history_that_is_gone_is_missed(locked: Path) -> None:
     assert found(locked) == [("missing", HISTORY)]
 
 
+def test_unlocking_says_what_the_history_has_lost(locked: Path) -> None:
+    (locked / HISTORY).unlink()
+    assert unlock_output(locked, "late scans") == [Difference("missing", HISTORY)]
+    lock_output(locked, silent)
+    assert unlock_output(locked, "again") == []
+
+
 def test_an_edited_history_stays_found_after_the_next_lock(locked: Path) -> None:
     unlock_output(locked, "late scans")
     lock_output(locked, silent)

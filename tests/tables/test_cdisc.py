@@ -111,6 +111,25 @@ def test_an_extra_baseline_does_not_repeat_findings(out, config):
     assert len(read(repeated, "nv")) == alone["nv"] + 2 * 17
 
 
+def test_an_analysed_row_points_to_its_finding(out, config):
+    both = config.model_copy(update={"extra_baselines": ("M06",)})
+    folder = write_all(out, both)
+    for name, domain in (("adimg", "nv"), ("adoct", "oe")):
+        rows, findings = read(folder, name), read(folder, domain)
+        d = domain.upper()
+        assert set(rows.SRCDOM) == {d}
+        assert set(rows.SRCVAR) == {f"{d}STRESN"}
+        keys = ["USUBJID", f"{d}SEQ"]
+        joined = rows.merge(findings, left_on=["USUBJID", "SRCSEQ"], right_on=keys, how="left")
+        assert len(joined) == len(rows)
+        assert set(joined.SRCSEQ) == set(findings[f"{d}SEQ"])
+        assert (joined.AVISIT == joined.VISIT).all()
+        assert (joined.AVAL.fillna(-1) == joined[f"{d}STRESN"].fillna(-1)).all()
+        named = joined.PARAMCD + joined.LOC.map(lambda loc: f".{loc}" if loc else "")
+        spid = joined[f"{d}SPID"]
+        assert all(s.startswith(n) for s, n in zip(spid, named, strict=True))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_names_and_labels_fit_sas(folder, name):
     frame, about = pyreadstat.read_xport(str(folder / f"{name}.xpt"))

@@ -18,7 +18,9 @@ def write_text_table(out: Path, config: StudyConfig) -> Path:
     validate(table)
     folder = out / TABLES_FOLDER
     folder.mkdir(exist_ok=True)
-    (folder / "endpoints.tsv").write_bytes(endpoint_header().encode() + endpoint_lines(arrow_table(table)))
+    (folder / "endpoints.tsv").write_bytes(
+        endpoint_header().encode() + endpoint_lines(arrow_table(table))
+    )
     return folder
 
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from smartms_img.catalogue import Category
 from smartms_img.tables.cdisc.dataset import Form, Origin, Rows, Variable, in_categories
+from smartms_img.tables.cdisc.findings import finding_numbers
 from smartms_img.tables.columns import COLUMNS, KEY
 from smartms_img.tables.lines import of_codes
 
@@ -67,6 +68,32 @@ _MANDATORY = {
     "STUDYID", "USUBJID", "AVISIT", "AVISITN", "PARCAT1", "PARAMCD", "PARAM", "AVALU", "QCSTAT",
     "BASETYPE",
 }  # fmt: skip
+_SOURCE = (
+    Variable(
+        "SRCDOM",
+        "Source Data",
+        "text",
+        "Assigned",
+        "SDTM dataset that holds the measurement",
+        mandatory=True,
+    ),
+    Variable(
+        "SRCVAR",
+        "Source Variable",
+        "text",
+        "Assigned",
+        "Variable of SRCDOM that holds AVAL",
+        mandatory=True,
+    ),
+    Variable(
+        "SRCSEQ",
+        "Source Sequence Number",
+        "integer",
+        "Derived",
+        "Sequence number of the record of SRCDOM",
+        mandatory=True,
+    ),
+)
 _FOR_STATISTICS = (
     Variable("TRTSEQP", "Planned Sequence of Treatments", "text", "Assigned",
              "Empty: statistics fills it, the treatment is never read"),
@@ -95,16 +122,20 @@ def _origin(name: str) -> Origin:
     return "Assigned" if name in _ASSIGNED else "Derived"
 
 
-def _select(table: pa.Table, categories: tuple[Category, ...]) -> Rows:
+def _select(table: pa.Table, domain: str, categories: tuple[Category, ...]) -> Rows:
     rows = in_categories(table, categories)
     found = {_NAMES.get(name, name): rows[name] for name in table.column_names}
+    same = np.zeros(len(rows["STUDYID"]), np.int32)
     return found | {
-        "TRTSEQP": of_codes(np.zeros(len(rows["STUDYID"]), np.int32), [""]),
-        "APERIOD": pa.nulls(len(rows["STUDYID"]), pa.int64()),
+        "SRCDOM": of_codes(same, [domain]),
+        "SRCVAR": of_codes(same, [f"{domain}STRESN"]),
+        "SRCSEQ": pa.array(finding_numbers(rows)[0]),
+        "TRTSEQP": of_codes(same, [""]),
+        "APERIOD": pa.nulls(len(same), pa.int64()),
     }
 
 
-def _form(name: str, label: str, *categories: Category) -> Form:
+def _form(name: str, label: str, domain: str, *categories: Category) -> Form:
     return Form(
         name=name,
         label=label,
@@ -112,13 +143,13 @@ def _form(name: str, label: str, *categories: Category) -> Form:
         standard="ADaM",
         dataset_class="BASIC DATA STRUCTURE",
         keys=("STUDYID", *KEY),
-        variables=(*_variables(), *_FOR_STATISTICS),
-        select=partial(_select, categories=categories),
+        variables=(*_variables(), *_SOURCE, *_FOR_STATISTICS),
+        select=partial(_select, domain=domain, categories=categories),
     )
 
 
 ADAM: tuple[Form, ...] = (
-    _form("ADIMG", "MRI Analysis Dataset", Category.MRI, Category.MRI_CHANGE),
-    _form("ADOCT", "OCT Analysis Dataset", Category.OCT),
+    _form("ADIMG", "MRI Analysis Dataset", "NV", Category.MRI, Category.MRI_CHANGE),
+    _form("ADOCT", "OCT Analysis Dataset", "OE", Category.OCT),
 )
 """The endpoint table: MRI and OCT."""

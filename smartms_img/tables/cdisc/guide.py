@@ -37,6 +37,8 @@ Written by smartms {version}; SHA-256 of the study configuration `{digest}`.
   (PARCAT1 "MRI change") have no BASE.
 {baselines}
 * Day 1 is the day of the baseline visit {baseline}; no dates are held.
+* SRCDOM, SRCVAR and SRCSEQ of ADIMG and ADOCT name the finding that AVAL is from: several rows
+  where there are extra baselines.
 * TRTSEQP and APERIOD are empty, for statistics to fill. The treatment is never read.
 * PARAMCD, LOC and LAT together say what was measured: each combination is an analysis parameter of
   its own. --SPID holds the three joined by '.', and --TSTDTL says them in words.

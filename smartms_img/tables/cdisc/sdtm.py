@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from smartms_img.catalogue import Category, Endpoint, endpoint, place_name
 from smartms_img.naming import UnitKind
 from smartms_img.tables.cdisc.dataset import Form, Rows, Variable, in_categories
+from smartms_img.tables.cdisc.findings import finding_numbers
 from smartms_img.tables.lines import blank_where, decimals, joint_codes, of_codes
 
 LATERALITY = {"OD": "RIGHT", "OS": "LEFT", "BOTH": "BILATERAL", "": ""}
@@ -42,7 +42,9 @@ def test_name(item: Endpoint) -> str:
 
 
 def _select(table: pa.Table, domain: str, categories: tuple[Category, ...]) -> Rows:
-    rows = _once(in_categories(table, categories))
+    repeated = in_categories(table, categories)
+    number, is_first = finding_numbers(repeated)
+    rows = {name: column.filter(pa.array(is_first)) for name, column in repeated.items()}
     keys, codes = _measurements(rows)
     missing = rows["AVAL"].is_null().to_numpy(zero_copy_only=False)
 
@@ -57,7 +59,7 @@ def _select(table: pa.Table, domain: str, categories: tuple[Category, ...]) -> R
         "STUDYID": rows["STUDYID"],
         "DOMAIN": said(lambda _: domain),
         "USUBJID": rows["USUBJID"],
-        "SEQ": _running_number(rows["USUBJID"]),
+        "SEQ": pa.array(number[is_first]),
         "SPID": said(lambda key: key.identifier),
         "TESTCD": said(lambda key: key.endpoint.cdisc.test.text),
         "TEST": said(lambda key: test_name(key.endpoint)),
@@ -121,23 +123,6 @@ def _measurements(rows: Rows) -> tuple[list[_Measurement], NDArray[np.integer]]:
     texts = [pc.take(column.dictionary, column.indices.take(first)) for column in columns]
     found = zip(*(text.to_pylist() for text in texts), strict=True)
     return [_Measurement(*key) for key in found], codes
-
-
-def _once(rows: Rows) -> Rows:
-    """Return rows without those that repeat a measurement for an extra baseline."""
-    names = ("USUBJID", "AVISIT", "PARAMCD", "LOC", "LAT")
-    _, first = np.unique(joint_codes([rows[name] for name in names]), return_index=True)
-    paramcd = rows["PARAMCD"]
-    pairs = [endpoint(code).kind is UnitKind.PAIR for code in paramcd.dictionary.to_pylist()]
-    kept = np.array(pairs, dtype=bool)[paramcd.indices.to_numpy()]
-    kept[first] = True
-    return {name: column.filter(pa.array(kept)) for name, column in rows.items()}
-
-
-def _running_number(subjects: pa.DictionaryArray) -> pa.Array:
-    """Return the number of each row among those of its subject, from 1."""
-    numbers = pd.Series(subjects.indices.to_numpy()).groupby(subjects.indices.to_numpy())
-    return pa.array(numbers.cumcount().to_numpy() + 1, pa.int64())
 
 
 def _named(domain: str, name: str) -> str:
