@@ -29,8 +29,8 @@ def tables(
     check_output(out)
     refuse_locked(out)
     study = load_study(config or out / CONFIG_FILE)
+    write_results(out, study)
     if config is not None:
         put_config(out, study)
-    write_results(out, study)
     if not quiet:
         say(f"tables are in {out / 'tables'}")

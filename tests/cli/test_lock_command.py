@@ -185,6 +185,18 @@ def test_a_file_where_the_tables_belong_is_one_line(tmp_path: Path) -> None:
         tables(made, quiet=True)
 
 
+def test_a_configuration_is_not_taken_before_its_tables_are_there(out: Path) -> None:
+    run_dataset(request(out))
+    before = (out / "smartms_config.yaml").read_text()
+    study = out.parent / "other.yaml"
+    study.write_text(config_text(fake_config().model_copy(update={"study_id": "OTHER"})))
+    shutil.rmtree(out / "tables")
+    (out / "tables").write_text("x")
+    with pytest.raises(InputError, match="is no folder"):
+        tables(out, config=study, quiet=True)
+    assert (out / "smartms_config.yaml").read_text() == before
+
+
 def test_a_file_that_is_no_table_of_smartms_is_not_locked(out: Path) -> None:
     (out / "tables/mine.csv").write_text("x")
     with pytest.raises(InputError, match=r"tables/mine\.csv.*remove what it does not write"):
