@@ -6,8 +6,9 @@ The patients of the demo are copied until there are SUBJECTS of them (100 if not
 visits each: T1w of 4 mm without a skull, and small ring scans of the right eye, measured on coarse
 grids. The scans of the last two visits are those of the second. While they run on two workers,
 memory, open files and processes of ``smartms run`` and the files in its scratch folders are
-counted each minute. Checked at the end: every unit is done, memory after the first fifth of the
-units has not grown by more than a tenth, and neither files nor processes are left behind.
+counted each minute. Checked at the end: every unit is done, memory from the first fifth of the
+units to the last has not grown by more than a tenth, and neither files nor processes are left
+behind.
 """
 
 from __future__ import annotations
@@ -150,10 +151,15 @@ def main(folder: Path, subjects: int) -> None:
     )
     counts = json.loads(told.stdout)["counts"]
     print(f"units: {counts}")
-    early = next(row for row in rows if row["ended"] >= sum(counts.values()) / 5)
-    print(f"MiB after a fifth and at the end: {early['rss_mib']:.0f}, {rows[-1]['rss_mib']:.0f}")
+    # At the end the same process writes the tables, which takes memory of its own.
+    running = [row for row in rows if row["ended"] < sum(counts.values())]
+    early = next(row for row in running if row["ended"] >= sum(counts.values()) / 5)
+    late = running[-1]
+    print(
+        f"MiB after a fifth and with the last units: {early['rss_mib']:.0f}, {late['rss_mib']:.0f}"
+    )
     wrong = [f"{counts[name]} units {name}" for name in counts if name != "done" and counts[name]]
-    if rows[-1]["rss_mib"] > GROWTH * early["rss_mib"]:
+    if late["rss_mib"] > GROWTH * early["rss_mib"]:
         wrong.append("memory has grown")
     if left := files_below(tmp) + files_below(out / "work"):
         wrong.append(f"{left} scratch files are left")
