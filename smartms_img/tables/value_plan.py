@@ -29,8 +29,6 @@ class ValuePlan:
         What is planned.
     measures : list of MeasureKey
         The name of the value among the measures of its unit.
-    of_subject : list of bool
-        Whether a unit of the whole subject measures it.
     spans : list of tuple of str
         Session labels of the visit that it is compared with, and of its visit.
     baselines : list of int or None
@@ -43,8 +41,6 @@ class ValuePlan:
         self.config = config
         self.keys = planned_keys(config)
         self.measures = [measure_key(key) for key in self.keys]
-        kinds = [key.endpoint.measured_by(key.lat) for key in self.keys]
-        self.of_subject = [kind is UnitKind.SUBJECT for kind in kinds]
         self.spans = [(key.reference or config.baseline, key.visit) for key in self.keys]
         self.baselines = _baselines(self.keys, self.spans)
         self.comparisons = [

@@ -19,8 +19,9 @@ from smartms_img.tables.lines import TEXT, integers, joint_codes, lines, plain
 INDEX = ("STUDYID", "USUBJID", "AVISIT", "AVISITN", "ADY", "BASETYPE")
 BASELINE_SUFFIX = "_BASE"
 _ROW = ("USUBJID", "AVISIT", "BASETYPE")
-_Numbers = NDArray[np.int64]
 _COLUMN = ("PARAMCD", "LOC", "LAT")
+
+_Numbers = NDArray[np.int64]
 
 
 def wide_columns(config: StudyConfig) -> dict[str, str]:
@@ -76,9 +77,7 @@ def wide_lines(rows: pa.Table, config: StudyConfig) -> bytes:
     return lines([*texts, *values], "\t")
 
 
-def _numbered(
-    table: pa.Table, names: Sequence[str]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _numbered(table: pa.Table, names: Sequence[str]) -> tuple[_Numbers, _Numbers]:
     """Return the first row of each combination that some columns have, and each row's number.
 
     Combinations are numbered as they come.

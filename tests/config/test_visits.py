@@ -89,6 +89,9 @@ def test_windows_that_share_a_day_are_refused(tmp_path: Path) -> None:
 def test_numbers_that_run_against_time_are_refused(tmp_path: Path) -> None:
     content = study(visits=visits((-60, 30), (280, 450), (120, 270)), baseline="M0")
     assert "numbers of M2 and M1 run against their window_days" in refusal(tmp_path, content)
+    # The windows of two visits were exchanged.
+    content = study(visits=visits((120, 270), (-60, 30)), baseline="M0")
+    assert "numbers of M1 and M0 run against their window_days" in refusal(tmp_path, content)
 
 
 windows = st.tuples(st.integers(-9, 9), st.integers(0, 4)).map(lambda w: (w[0], w[0] + w[1]))
