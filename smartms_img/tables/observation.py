@@ -86,6 +86,7 @@ class _Observer:
 
     def __init__(self, evidence: SubjectEvidence) -> None:
         self._evidence = evidence
+        self._decided = {(decision.unit, decision.paramcd) for decision in evidence.decisions}
         self._verdicts: dict[tuple[str, str], Verdict] = {}
         self._sources: dict[tuple[str, tuple[str, ...]], tuple[str, str]] = {}
 
@@ -115,6 +116,9 @@ class _Observer:
     def _verdict(self, key: PlannedKey, unit: UnitEvidence, measure: Measure) -> Verdict:
         """Return the verdict on a value that exists, and what its measure adds."""
         asked = (unit.row.unit, key.paramcd)
+        # Most values have no decision of their own: they share that on their unit.
+        if asked not in self._decided:
+            asked = (unit.row.unit, "")
         judged = self._verdicts.get(asked)
         if judged is None:
             judged = verdict(self._evidence, key, unit, measure)

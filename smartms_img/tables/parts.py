@@ -1,25 +1,26 @@
 """The files of the endpoint table, made of parts of the subjects that fit in memory.
 
 First every part is assembled, checked and kept: what all of them hold decides how long the texts
-of the exports are. Then the rows of each part are written, and put one behind the other in the
-order of the parts.
+of the exports are. Then the rows of each part are written, and this process puts them one behind
+the other, in the order of the parts, while others write the next.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from dask.base import compute
-from dask.delayed import Delayed, delayed
+from dask.delayed import delayed
 
 from smartms_img.config import StudyConfig
 from smartms_img.io.atomic import write_json
@@ -75,21 +76,18 @@ def write_endpoint_files(
         If the table breaks a rule of its schema; nothing is written then.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".tmp-", dir=folder) as name, _computing(workers) as computed:
+    pool = process_pool(workers) if workers > 1 else None
+    with TemporaryDirectory(prefix=".tmp-", dir=folder) as name, pool or nullcontext():
         scratch = Path(name)
         folders = [scratch / f"{number:06d}" for number in range(len(parts))]
-        tasks = [
-            delayed(_keep)(delayed(part, traverse=False), own, config)
-            for part, own in zip(parts, folders, strict=True)
-        ]
-        datasets = datasets_of(computed(tasks))
+        datasets = datasets_of(_keep_all(parts, folders, pool))
         _begin(scratch, datasets, config)
-        appended = _append_all(scratch, folders, datasets)
-        computed([appended, delayed(_parquet)(scratch / _PARQUET, folders)])
+        write = partial(_write_rows, datasets=datasets, config=config)
+        # Not a graph of Dask: it would append last, when the parts fill the disk.
+        written = pool.map(write, folders) if pool else map(write, folders)
+        write_parquet(scratch / _PARQUET, _appended(written, scratch))
         for file, end in ends(datasets).items():
             _end(scratch / file, end)
-        for own in folders:
-            _kept_file(own).unlink()
         for path in sorted(scratch.iterdir()):
             path.replace(folder / path.name)
     write_json(folder / "endpoints.json", data_dictionary())
@@ -103,24 +101,24 @@ def read_endpoints(folder: Path, columns: Sequence[str]) -> pd.DataFrame:
     return from_arrow(pq.read_table(path, columns=list(columns), read_dictionary=texts))
 
 
-@contextmanager
-def _computing(workers: int) -> Iterator[Callable[[Sequence[Delayed]], tuple[Any, ...]]]:
-    """Give what computes tasks, in this process or in several."""
-    if workers == 1:
-        yield lambda tasks: compute(*tasks, scheduler="sync")  # type: ignore[no-untyped-call]
-        return
-    with process_pool(workers) as pool:
-        yield lambda tasks: compute(*tasks, scheduler="processes", pool=pool)  # type: ignore[no-untyped-call]
+def _keep_all(
+    parts: Sequence[Part],
+    folders: Sequence[Path],
+    pool: ProcessPoolExecutor | None,
+) -> tuple[tuple[Contents, ...], ...]:
+    tasks = [
+        delayed(_keep)(delayed(part, traverse=False), own)
+        for part, own in zip(parts, folders, strict=True)
+    ]
+    options = {"scheduler": "processes", "pool": pool} if pool else {"scheduler": "sync"}
+    return compute(*tasks, **options)  # type: ignore[no-untyped-call]
 
 
-def _keep(part: Part, folder: Path, config: StudyConfig) -> tuple[Contents, ...]:
-    """Check a part, keep it in a folder, and return what it holds."""
+def _keep(part: Part, folder: Path) -> tuple[Contents, ...]:
+    """Check a part, keep it beside a folder for its rows, and return what it holds."""
     table = part()
     validate(table)
     rows = arrow_table(table)
-    folder.mkdir()
-    (folder / _ENDPOINTS).write_bytes(endpoint_lines(rows))
-    (folder / _WIDE).write_bytes(wide_lines(rows, config))
     path = str(_kept_file(folder))
     with pa.OSFile(path, "wb") as sink, pa.ipc.new_file(sink, rows.schema) as writer:
         writer.write_table(rows)
@@ -143,34 +141,34 @@ def _begin(scratch: Path, datasets: Sequence[Dataset], config: StudyConfig) -> N
         (scratch / name).write_bytes(head)
 
 
-def _append_all(scratch: Path, folders: Sequence[Path], datasets: Sequence[Dataset]) -> Delayed:
-    """Return a task that appends part after part, each as soon as those before it are there."""
-    last = delayed(None)
-    for folder in folders:
-        last = delayed(_append)(delayed(_export)(folder, datasets), scratch, last)
-    return last
-
-
-def _export(folder: Path, datasets: Sequence[Dataset]) -> Path:
-    """Write a part's rows of the exports, each file's into one of its own."""
-    for name, rows in rows_of(_kept(folder), datasets):
-        (folder / name).write_bytes(rows)
+def _write_rows(folder: Path, datasets: Sequence[Dataset], config: StudyConfig) -> Path:
+    """Write a part's rows, each file's into one of its own."""
+    rows = _kept(folder)
+    folder.mkdir()
+    (folder / _ENDPOINTS).write_bytes(endpoint_lines(rows))
+    (folder / _WIDE).write_bytes(wide_lines(rows, config))
+    for name, written in rows_of(rows, datasets):
+        (folder / name).write_bytes(written)
     return folder
 
 
-def _append(part: Path, scratch: Path, before: None) -> None:  # noqa: ARG001 - the order of tasks
-    for path in part.iterdir():
-        with path.open("rb") as rows, (scratch / path.name).open("r+b") as whole:
-            whole.seek(0, os.SEEK_END)
-            start = 0
-            # The kernel copies: the rows do not pass through this process.
-            while sent := os.sendfile(whole.fileno(), rows.fileno(), start, 2**30):
-                start += sent
-    shutil.rmtree(part)
+def _appended(folders: Iterable[Path], scratch: Path) -> Iterator[pa.Table]:
+    """Put the rows of each part behind those before it, and yield the part."""
+    for folder in folders:
+        for path in folder.iterdir():
+            _append(path, scratch / path.name)
+        shutil.rmtree(folder)
+        yield _kept(folder)
+        _kept_file(folder).unlink()
 
 
-def _parquet(path: Path, folders: Sequence[Path]) -> None:
-    write_parquet(path, map(_kept, folders))
+def _append(rows: Path, whole: Path) -> None:
+    with rows.open("rb") as source, whole.open("r+b") as target:
+        target.seek(0, os.SEEK_END)
+        start = 0
+        # The kernel copies: the rows do not pass through this process.
+        while sent := os.sendfile(target.fileno(), source.fileno(), start, 2**30):
+            start += sent
 
 
 def _end(path: Path, end: End) -> None:
