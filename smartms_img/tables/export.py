@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +23,7 @@ from smartms_img.tables.lines import (
     ENCODED,
     decimals,
     encoded,
+    fixed,
     integers,
     lines,
     numbers,
@@ -154,12 +154,9 @@ def _cells(column: Column, values: pa.Array, places: NDArray[np.int64]) -> pa.Ar
         return integers(values)
     if column.name in _IN_UNIT_OF_ENDPOINT:
         return decimals(values, places)
-    form = f".{_DECIMALS[column.name]}f" if column.name in _DECIMALS else ".6g"
-    return numbers(values, partial(_formatted, form=form))
-
-
-def _formatted(value: float, form: str) -> str:
-    return format(value, form)
+    if column.name in _DECIMALS:
+        return fixed(values, _DECIMALS[column.name])
+    return numbers(values, "{:.6g}".format)
 
 
 def _reader_line(figure: ReaderFigure) -> list[str]:

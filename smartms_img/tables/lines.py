@@ -7,7 +7,6 @@ done to few.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -76,18 +75,19 @@ def numbers(values: pa.Array, write: Callable[[float], str], missing: str = "") 
     return pc.fill_null(pc.take(pa.array(known, TEXT), coded.indices), missing)
 
 
+def fixed(values: pa.Array, count: int) -> pa.Array:
+    """Return a column of numbers as text with so many decimals; missing is empty."""
+    return numbers(values, f"{{:.{count}f}}".format)
+
+
 def decimals(values: pa.Array, places: NDArray[np.integer]) -> pa.Array:
     """Return a column of numbers as text with so many decimals in each row; missing is empty."""
     found = pa.nulls(len(values), TEXT)
     for count in np.unique(places).tolist():
         own = pa.array(places == count)
-        written = numbers(pc.filter(values, own), partial(_with_decimals, decimals=count))
+        written = fixed(pc.filter(values, own), count)
         found = pc.replace_with_mask(found, own, written)
     return found
-
-
-def _with_decimals(value: float, decimals: int) -> str:
-    return f"{value:.{decimals}f}"
 
 
 def lines(columns: Sequence[pa.Array], separator: str, start: str = "", end: str = "\n") -> bytes:

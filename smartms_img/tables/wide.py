@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isnan
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +13,7 @@ from smartms_img.catalogue import CATALOGUE, endpoint, planned_keys
 from smartms_img.config import StudyConfig
 from smartms_img.io.tsv import tsv_text
 from smartms_img.naming import UnitKind
-from smartms_img.tables.lines import TEXT, integers, joint_codes, lines, plain
+from smartms_img.tables.lines import TEXT, fixed, integers, joint_codes, lines, plain
 
 INDEX = ("STUDYID", "USUBJID", "AVISIT", "AVISITN", "ADY", "BASETYPE")
 BASELINE_SUFFIX = "_BASE"
@@ -71,7 +70,7 @@ def wide_lines(rows: pa.Table, config: StudyConfig) -> bytes:
     found = _spread(table, visit, len(first))
     nothing = np.full(len(first), np.nan)
     values = [
-        _decimals(found.get(name, nothing), endpoint(code).precision)
+        fixed(pa.array(found.get(name, nothing), from_pandas=True), endpoint(code).precision)
         for name, code in wide_columns(config).items()
     ]
     return lines([*texts, *values], "\t")
@@ -112,8 +111,3 @@ def _is(table: pa.Table, flag: str) -> NDArray[np.bool_]:
 
 def _name(paramcd: str, loc: str, lat: str) -> str:
     return "_".join(part for part in (paramcd, loc, lat) if part)
-
-
-def _decimals(column: NDArray[np.float64], decimals: int) -> pa.Array:
-    form = f".{decimals}f"
-    return pa.array(["" if isnan(v) else format(v, form) for v in column.tolist()], TEXT)
