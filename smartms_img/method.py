@@ -6,7 +6,7 @@ from smartms_img.naming import UnitKind
 
 METHOD_VERSION: dict[UnitKind, str] = {
     UnitKind.SESSION: "1",
-    UnitKind.PAIR: "1",
+    UnitKind.PAIR: "2",
     UnitKind.EYE: "1",
     UnitKind.SUBJECT: "1",
 }

@@ -25,17 +25,19 @@ PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 class Products:
     """Weighted products of slope, mean signal and tones over the voxels, at the nodes.
 
+    Nodes come last, so that each product is one run of memory.
+
     Attributes
     ----------
-    tensor : ndarray, shape (i, j, k, 6)
+    tensor : ndarray, shape (6, i, j, k)
         Slopes with slopes, in the order of ``PAIRS``.
-    mean_slope : ndarray, shape (i, j, k, 3)
+    mean_slope : ndarray, shape (3, i, j, k)
         Mean signal with slopes.
     mean_mean : ndarray, shape (i, j, k)
         Mean signal with itself.
-    tone_slope : ndarray, shape (i, j, k, 3, t)
+    tone_slope : ndarray, shape (t, 3, i, j, k)
         Tones with slopes.
-    tone_mean : ndarray, shape (i, j, k, t)
+    tone_mean : ndarray, shape (t, i, j, k)
         Tones with the mean signal.
     tone_tone : ndarray, shape (t, t)
         Tones with tones, over all nodes.
@@ -70,7 +72,7 @@ class JointSystem:
 
     def __init__(self, products: Products, prior: Array, bases: list[NDArray[np.float64]]) -> None:
         self._products, self._bases = products, bases
-        self._data = np.float32(products.tensor[..., :3].mean() + 1e-6)
+        self._data = np.float32(products.tensor[:3].mean() + 1e-6)
         self._inverse = 1.0 / (prior + self._data)
         self._ratio_block = cho_factor(_thinned_block(products.mean_mean, bases))
         tones = products.tone_tone
@@ -79,13 +81,13 @@ class JointSystem:
     def solve(
         self, target: Array, target_c: NDArray[np.float64], steps: int
     ) -> tuple[Array, NDArray[np.float64]]:
-        """Run preconditioned conjugate gradients.
+        """Run preconditioned conjugate gradients; displacements have shape (3, i, j, k).
 
         Since ``prior z = r - data z`` for a preconditioned residual ``z`` of ``x``, the prior
         needs no transform of its own.
         """
         x, c = np.zeros_like(target), np.zeros_like(target_c)
-        r, rc = target, target_c
+        r, rc = target.copy(), target_c
         z, zc = self._precondition(r, rc)
         p, pc, prior_p = z, zc, r - self._data * z
         product = start = _dot(r, z) + _dot(rc, zc)
@@ -95,32 +97,36 @@ class JointSystem:
             image, image_c = self._data_image(p, pc)
             image += prior_p
             step = product / (_dot(p, image) + _dot(pc, image_c))
-            x, c = x + np.float32(step) * p, c + step * pc
-            r, rc = r - np.float32(step) * image, rc - step * image_c
+            x += np.float32(step) * p
+            r -= np.float32(step) * image
+            c, rc = c + step * pc, rc - step * image_c
             z, zc = self._precondition(r, rc)
             new = _dot(r, z) + _dot(rc, zc)
             if new < _SOLVED * start:
                 break
-            ratio = new / product
-            p, pc = z + np.float32(ratio) * p, zc + ratio * pc
-            prior_p = r - self._data * z + np.float32(ratio) * prior_p
-            product = new
+            ratio, product = new / product, new
+            p *= np.float32(ratio)
+            p += z
+            prior_p *= np.float32(ratio)
+            prior_p += r - self._data * z
+            pc = zc + ratio * pc
         return x, c
 
     def _data_image(self, p: Array, pc: NDArray[np.float64]) -> tuple[Array, NDArray[np.float64]]:
         own = self._products
         coefficients, tones = split_signal(pc, self._bases)
-        ratio = expand(coefficients, self._bases)
-        image = -own.mean_slope * ratio[..., None] - own.tone_slope @ tones.astype(np.float32)
-        for entry, (i, j) in enumerate(PAIRS):
-            image[..., i] += own.tensor[..., entry] * p[..., j]
+        ratio, small = expand(coefficients, self._bases), tones.astype(np.float32)
+        tone_mean, tone_slope = (
+            part.reshape(len(tones), -1) for part in (own.tone_mean, own.tone_slope)
+        )
+        image = -(small @ tone_slope).reshape(p.shape) - own.mean_slope * ratio
+        for entry, (i, j) in zip(own.tensor, PAIRS, strict=True):
+            image[i] += entry * p[j]
             if i != j:
-                image[..., j] += own.tensor[..., entry] * p[..., i]
-        along = own.mean_mean * ratio - (own.mean_slope * p).sum(axis=-1)
-        along += own.tone_mean @ tones.astype(np.float32)
-        image_t = own.tone_tone @ tones
-        image_t += ratio.ravel() @ own.tone_mean.reshape(-1, len(tones))
-        image_t -= p.ravel() @ own.tone_slope.reshape(-1, len(tones))
+                image[j] += entry * p[i]
+        along = own.mean_mean * ratio - np.einsum("cxyz,cxyz->xyz", own.mean_slope, p)
+        along += (small @ tone_mean).reshape(along.shape)
+        image_t = own.tone_tone @ tones + tone_mean @ ratio.ravel() - tone_slope @ p.ravel()
         return image, np.append(project(along, self._bases), image_t) + RIDGE * pc
 
     def _precondition(
@@ -158,11 +164,9 @@ def _thinned_block(
 
 
 def apply_spectrum(eigenvalues: Array, field: Array) -> Array:
-    """Apply an operator that is diagonal in the cosine basis to each component of a field."""
-    result = np.empty_like(field)
-    for component in range(3):
-        spectrum = fft.dctn(field[..., component], type=2, norm="ortho", overwrite_x=False)
-        result[..., component] = fft.idctn(
-            eigenvalues * spectrum, type=2, norm="ortho", overwrite_x=True
-        )
+    """Apply an operator, diagonal in the cosine basis, to each component, shape (c, i, j, k)."""
+    axes = (1, 2, 3)
+    spectrum: Array = fft.dctn(field, type=2, norm="ortho", axes=axes)
+    spectrum *= eigenvalues
+    result: Array = fft.idctn(spectrum, type=2, norm="ortho", axes=axes, overwrite_x=True)
     return result

@@ -195,16 +195,17 @@ class _Step:
         # correlated with the residual, and pull displacements to zero.
         middle = self._spread(0.5 * (a + b), self._sampled)
         slopes = np.gradient(middle, *self._spacing_mm)
-        slope = np.stack([part[self._where] for part in slopes], axis=1)
+        slope = np.stack([part[self._where] for part in slopes])
         mean = middle[self._where]
         difference = self._spread(b - a, self._sampled)[self._where]
         scale = self._weight / _noise_variance(difference, self._weight)
         pull = scale * difference
-        target = -self._gather(pull[:, None] * slope) - apply_spectrum(self._prior, u)
+        target = -self._gather_each(pull * slope) - apply_spectrum(self._prior, _nodes_last(u))
         tones = _tones(mean)
         pull_c = np.append(project(self._gather(pull * mean), self._bases), _sums(tones, pull))
         system = JointSystem(self._products(slope, mean, tones, scale), self._prior, self._bases)
-        return system.solve(target, pull_c - RIDGE * coefficients, steps)
+        du, dc = system.solve(target, pull_c - RIDGE * coefficients, steps)
+        return np.moveaxis(du, 0, -1), dc
 
     def _moved(self, u: Array, coefficients: NDArray[np.float64]) -> tuple[Array, Array]:
         """Return the signal of either visit at the midpoint, matched to that of the other."""
@@ -214,15 +215,14 @@ class _Step:
         return _matched(self._sample(0, -half), self._sample(1, half), ratio, tone)
 
     def _products(self, slope: Array, mean: Array, tones: Array, scale: Array) -> Products:
-        pairs = np.stack([slope[:, i] * slope[:, j] for i, j in PAIRS], axis=1)
-        weighted = scale[:, None] * tones
+        weighted = scale * tones.T
         return Products(
-            self._gather(scale[:, None] * pairs),
-            self._gather((scale * mean)[:, None] * slope),
+            self._gather_each(np.stack([scale * (slope[i] * slope[j]) for i, j in PAIRS])),
+            self._gather_each(scale * mean * slope),
             self._gather(scale * mean**2),
-            np.stack([self._gather(tone[:, None] * slope) for tone in weighted.T], axis=-1),
-            self._gather(weighted * mean[:, None]),
-            np.stack([_sums(tones, tone) for tone in weighted.T]),
+            np.stack([self._gather_each(tone * slope) for tone in weighted]),
+            self._gather_each(weighted * mean),
+            np.stack([_sums(tones, tone) for tone in weighted]),
         )
 
     def _sample(self, number: int, shift: Array) -> Array:
@@ -240,6 +240,15 @@ class _Step:
     def _gather(self, values: Array) -> Array:
         """Return what the nodes take from the compared voxels."""
         return self._grid.gather(self._spread(values, self._where))
+
+    def _gather_each(self, columns: Array) -> Array:
+        """Return what the nodes take from each of several columns, shape (c, i, j, k)."""
+        return _nodes_last(self._gather(columns.T))
+
+
+def _nodes_last(field: Array) -> Array:
+    """Return a field of shape (i, j, k, c) as (c, i, j, k)."""
+    return np.ascontiguousarray(np.moveaxis(field, -1, 0))
 
 
 def _matched(
