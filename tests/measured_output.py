@@ -18,10 +18,17 @@ from smartms_img.io.ledger import Attempt, latest_attempt, next_number, write_at
 from smartms_img.io.measures import Measure, QcMetric, check, write_measures, write_qc
 from smartms_img.io.plan_table import read_plan
 from smartms_img.method import METHOD_VERSION
+from smartms_img.naming import UnitKind
 
 FIRST, SECOND, PAIR = "sub-01_ses-M00_mri", "sub-01_ses-M06_mri", "sub-01_ses-M06_ref-M00_pair"
 RING = "sub-01_ses-M00_eye-OD_acq-ring"
 GOOD = (check("snr", 20.0, at_least=5.0),)
+
+
+def kind_of(unit: str) -> UnitKind:
+    """Return the kind of a unit by its id."""
+    endings = {"mri": "session", "pair": "pair", "subject": "subject"}
+    return UnitKind(endings.get(unit.rpartition("_")[2], "eye"))
 
 
 def make_output(folder: Path) -> Path:

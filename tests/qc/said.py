@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from measured_output import kind_of
+
 from smartms_img.io.ledger import Attempt
 from smartms_img.io.measures import Measure, QcMetric, check
 from smartms_img.io.plan_table import PlanRow
 from smartms_img.io.ratings import Judgement, Rating
 from smartms_img.io.results import UnitResult
+from smartms_img.method import METHOD_VERSION
 from smartms_img.naming import UnitKind
 from smartms_img.qc.rubric import ELEMENTS, shown_files
 
@@ -62,7 +65,7 @@ def attempt(unit: str, outputs: dict[str, str], config_sha256: str = "c") -> Att
         versions={},
         row_hash="r",
         config_sha256=config_sha256,
-        method_version="1",
+        method_version=METHOD_VERSION[kind_of(unit)],
         inputs={},
         outputs=outputs,
     )

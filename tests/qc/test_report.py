@@ -20,6 +20,7 @@ from smartms_img.io.ledger import Attempt, write_attempt
 from smartms_img.io.measures import Measure, check, write_measures, write_qc
 from smartms_img.io.plan_table import read_plan
 from smartms_img.io.ratings import Judgement, RatingsLog
+from smartms_img.method import METHOD_VERSION
 from smartms_img.qc.report import write_report
 
 PLAN = """\
@@ -37,7 +38,7 @@ TIME = "2026-01-01T00:00:00+00:00"
 DONE = Attempt(
     unit="", number=1, state="done", cause="", reason="", host="node-7", pid=4, started=TIME,
     ended=TIME, exit_code=0, max_rss_mb=1, cpu_s=1, seed=1, versions={}, row_hash="",
-    config_sha256="", method_version="1", inputs={}, outputs={},
+    config_sha256="", method_version="", inputs={}, outputs={},
 )  # fmt: skip
 STEM = "sub-01/ses-M00/anat/sub-01_ses-M00"
 COLUMNS = [
@@ -110,7 +111,12 @@ def write_done(out: Path, unit: str, **changes: object) -> None:
     digest = unit_digest(row.kind, default_study())
     if not (out / measures_file(row.stem)).is_file():
         write_measures(out / measures_file(row.stem), [])
-    write_attempt(out, replace(DONE, **({"unit": unit, "config_sha256": digest} | changes)))
+    own = {
+        "unit": unit,
+        "config_sha256": digest,
+        "method_version": METHOD_VERSION[row.kind],
+    }
+    write_attempt(out, replace(DONE, **(own | changes)))
 
 
 def add_figure(out: Path, name: str, unit: str, order: int, *, picture: bool = True) -> None:

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from multiprocessing import get_context
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from review_output import make_output
@@ -35,11 +36,15 @@ def _as_postgres(*command: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("pg")
-    for path in (folder, *folder.parents[:2]):
-        path.chmod(0o755)
-    folder.chmod(0o777)
+def database() -> Iterator[str]:
+    # Folders of pytest are closed to others, and PostgreSQL runs as one.
+    with TemporaryDirectory(prefix="smartms-") as name:
+        folder = Path(name)
+        folder.chmod(0o777)
+        yield from _running(folder)
+
+
+def _running(folder: Path) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     data, tools = folder / "data", PROGRAMS[0]

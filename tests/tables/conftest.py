@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from measured_output import kind_of
 from write_all import write_text_table
 
 from smartms_img.config import StudyConfig, unit_digest
 from smartms_img.io.ledger import Attempt, write_attempt
 from smartms_img.io.measures import Measure, check, write_measures, write_qc
-from smartms_img.naming import UnitKind
+from smartms_img.method import METHOD_VERSION
 
 PLAN = """\
 unit kind subject session reference eye scan status reason inputs depends day
@@ -82,11 +83,6 @@ def out(tmp_path: Path) -> Path:
     return folder
 
 
-def kind_of(unit: str) -> UnitKind:
-    endings = {"mri": "session", "pair": "pair", "subject": "subject"}
-    return UnitKind(endings.get(unit.rpartition("_")[2], "eye"))
-
-
 def attempt(unit: str, inputs: dict[str, str], **changes: object) -> Attempt:
     """Return a successful attempt, or another one by naming what differs."""
     values: dict[str, object] = {
@@ -106,7 +102,7 @@ def attempt(unit: str, inputs: dict[str, str], **changes: object) -> Attempt:
         "versions": {},
         "row_hash": "r",
         "config_sha256": unit_digest(kind_of(unit), _study()),
-        "method_version": "1",
+        "method_version": METHOD_VERSION[kind_of(unit)],
         "inputs": inputs,
         "outputs": {},
     }
