@@ -19,6 +19,7 @@ import yaml
 
 from smartms_img.cli import run as run_module
 from smartms_img.cli import unit as unit_module
+from smartms_img.cli.finish import Evidence
 from smartms_img.cli.main import main
 from smartms_img.config import ClusterConfig, StudyConfig
 from smartms_img.errors import InputError, MeasurementError
@@ -171,7 +172,7 @@ if __name__ == "__main__":
     unit_module._execute = execute
     engine_module.WORKER_COMMAND = COMMAND
     engine_module.Engine.__init__.__defaults__ = (COMMAND, Keep.FAILED)  # type: ignore[misc]
-    run_module.write_results = lambda out, config: ()
+    run_module.write_results = lambda out, config: Evidence({}, (), [], ())
     if needed := os.environ.get("FAKE_UNIT_GB"):
         UNIT_MEMORY_GB.update(dict.fromkeys(UNIT_MEMORY_GB, float(needed)))
     main()

@@ -12,7 +12,7 @@ _REGION = "atlas regions and tissue of the lesion-filled T1w"
 _JACOBIAN = "Jacobian integration in the space half way between the visits"
 _YEARLY = f"{_JACOBIAN}: 100 ((1 + PBVC/100)^(1/years) - 1), a year of 365.25 days"
 _NEW = "joint decision on both visits: FLAIR rose, no lesion voxel at the earlier visit; METHOD"
-_RULE = "joint decision on the FLAIR of both visits, by the named rule in METHOD"
+_RULE = "joint decision on the FLAIR of both visits, by a named rule"
 _SELL = "Jacobian seeds of at least 12.5 %/year grown at 4 %/year, from 10 voxels"
 
 

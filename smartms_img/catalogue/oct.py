@@ -10,7 +10,7 @@ _EYES = tuple(eye.value for eye in Eye)
 _RING = "mean on the 3.5 mm (12 degree) peripapillary ring, both eyes in OD orientation"
 _GRID = "mean in the ETDRS grid centred on the found fovea, both eyes in OD orientation"
 _DISC = "integral over the 6 mm disc centred on the found fovea"
-_DIFFERENCE = "absolute difference of the eyes, flagged by the threshold set in METHOD"
+_DIFFERENCE = "absolute difference of the eyes, flagged by a set threshold"
 _GCIPL = "Ganglion cell-inner plexiform layer"
 _GCIPL_PLACE = Term("GANGLION CELL-INNER PLEXIFORM LAYER")
 

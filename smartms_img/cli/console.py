@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column, Table
 
 from smartms_img.errors import InputError
+from smartms_img.io.lock import refuse_locked
 
 STDOUT = Console(highlight=False, soft_wrap=True)
 STDERR = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -24,7 +25,10 @@ def say(line: str, *, error: bool = False) -> None:
 
 
 def check_folder(path: Path) -> None:
-    """Raise InputError if a folder cannot be made or written there; write nothing."""
+    """Raise InputError if a folder is locked, or cannot be made or written; write nothing."""
+    for folder in (path.resolve(), *path.resolve().parents):
+        if folder.is_dir():
+            refuse_locked(folder)
     nearest = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
     if not nearest.is_dir():
         raise InputError("is a file", "Give a folder", file=nearest.name)

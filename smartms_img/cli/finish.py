@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from smartms_img.config import StudyConfig
@@ -13,6 +14,9 @@ from smartms_img.io.decisions import Decision, ReaderFigure
 from smartms_img.io.ratings import COPY_FILE, Rating, RatingsLog
 from smartms_img.io.results import UnitResult, read_results
 from smartms_img.naming import QcStatus
+
+_TABLES = "tables"
+_SHOWN = 3
 
 
 class Evidence(NamedTuple):
@@ -51,19 +55,57 @@ def refuse_lost_ratings(out: Path, ratings: Sequence[Rating]) -> None:
         store.close()
 
 
-def write_results(out: Path, config: StudyConfig) -> tuple[Decision, ...]:
-    """Write the tables and the report of an output directory; return the decisions in them."""
+def write_results(out: Path, config: StudyConfig) -> Evidence:
+    """Write the tables and the report of an output directory; return what they are made from."""
+    folder = out / _TABLES
+    if folder.exists() and not folder.is_dir():
+        raise InputError("is no folder", "Remove it", file=folder.name)
+    found = read_evidence(out, config)
+    _write(out, config, found, out)
+    return found
+
+
+def outdated_files(out: Path, config: StudyConfig, found: Evidence) -> list[str]:
+    """Return the files that :func:`write_results` would change, and those it does not write.
+
+    Paths are relative to the output directory and sorted; of files beside the tables only those
+    of its kinds count.
+    """
+    with TemporaryDirectory(prefix="smartms-") as name:
+        fresh = Path(name)
+        _write(out, config, found, fresh)
+        written = {path.relative_to(fresh) for path in fresh.rglob("*") if not path.is_dir()}
+        there = [*(out / _TABLES).rglob("*"), *out.glob("*.html")]
+        names = written | {path.relative_to(out) for path in there if not path.is_dir()}
+        return sorted(name.as_posix() for name in names if not _same(out / name, fresh / name))
+
+
+def outdated_units(results: Mapping[str, UnitResult]) -> list[str]:
+    """Return one line a reason why values that are there do not count, with the units."""
+    units: dict[str, list[str]] = {}
+    for name, result in results.items():
+        if result.standing == "outdated":
+            units.setdefault(result.problem, []).append(name)
+    return [
+        f"{len(names)} {'unit is' if len(names) == 1 else 'units are'} left out, "
+        f"{problem}: {', '.join(names[:_SHOWN])}{', ...' if len(names) > _SHOWN else ''}"
+        for problem, names in units.items()
+    ]
+
+
+def _write(out: Path, config: StudyConfig, found: Evidence, target: Path) -> None:
     # pandas, pyarrow and the drawing of the report take seconds to import.
     from smartms_img.qc.report import write_report  # noqa: PLC0415
     from smartms_img.tables import write_tables  # noqa: PLC0415
 
-    folder = out / "tables"
-    if folder.exists() and not folder.is_dir():
-        raise InputError("is no folder", "Remove it", file=folder.name)
-    found = read_evidence(out, config)
-    write_tables(out, found.results, config, found.decisions, readers=found.readers)
-    write_report(out, found.results, found.ratings, found.decisions)
-    return found.decisions
+    results, decisions = found.results, found.decisions
+    write_tables(out, results, config, decisions, target=target, readers=found.readers)
+    write_report(out, results, found.ratings, decisions, target)
+
+
+def _same(first: Path, second: Path) -> bool:
+    both = first.is_file() and second.is_file()
+    return both and first.read_bytes() == second.read_bytes()
 
 
 def rejections(decisions: Iterable[Decision]) -> list[str]:

@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from smartms_img.cli.console import Counter, print_table, say
-from smartms_img.cli.finish import read_evidence, refuse_lost_ratings
+from smartms_img.cli.finish import (
+    outdated_files,
+    outdated_units,
+    read_evidence,
+    refuse_lost_ratings,
+)
 from smartms_img.config import load_study
 from smartms_img.errors import ExitCode, InputError
 from smartms_img.execution.dataset import CONFIG_FILE, check_output
@@ -159,15 +164,15 @@ def _refuse_running(out: Path) -> None:
 
 
 def _refuse_outdated(out: Path) -> None:
-    # pandas and pyarrow take seconds to import.
-    from smartms_img.tables import outdated_tables  # noqa: PLC0415
-
     study = load_study(out / CONFIG_FILE)
     found = read_evidence(out, study)
     _refuse_damaged(out, found.results.values())
-    if names := outdated_tables(out, found.results, study, found.decisions, found.readers):
+    if names := outdated_files(out, study, found):
         problem = f"not what the derivatives give now: {', '.join(names)}"
         remedy = f"Run 'smartms tables {out.name}', and remove what it does not write"
+        if left_out := outdated_units(found.results):
+            problem = f"{problem}; {'; '.join(left_out)}"
+            remedy = "Run 'smartms run' again"
         raise InputError(problem, remedy, file=out.name)
 
 
@@ -204,13 +209,15 @@ def _print_difference(difference: LockDifference) -> None:
     # pandas takes seconds to import.
     from smartms_img.tables.columns import KEY  # noqa: PLC0415
 
-    header = [*KEY, "AVALU", "before", "after", "difference", "columns", "why", "QCREAS"]
+    header = [*KEY, "AVALU", "before", "after", "difference", "CHG before", "CHG after"]
+    header += ["columns", "why", "QCREAS"]
     print_table(
         header,
         [
             [
                 *row.key,
                 *(row.unit, row.before, row.after, row.difference),
+                *(row.chg_before, row.chg_after),
                 *(" ".join(row.columns), "; ".join(row.causes), row.reason),
             ]
             for row in difference.rows

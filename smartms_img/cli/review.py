@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from smartms_img.cli.console import say
+from smartms_img.cli.console import check_folder, say
 from smartms_img.config import load_study
 from smartms_img.errors import ExitCode, InputError
 from smartms_img.execution.dataset import CONFIG_FILE, check_output
@@ -88,6 +88,7 @@ def review_export(
     """
     from smartms_img.qc.review.packet import write_packet  # noqa: PLC0415 - as above
 
+    check_folder(folder.parent)
     with _desk(out, reader, db, adjudicate=adjudicate) as desk:
         count = write_packet(desk, folder)
     if not quiet:

@@ -154,7 +154,7 @@ def run_dataset(request: RunRequest) -> ExitCode:
         outcome = None
         if request.level is Level.PARTICIPANT:
             outcome = _run_units(engine, found.units, request)
-        for line in rejections(write_results(places.out, request.config)):
+        for line in rejections(write_results(places.out, request.config).decisions):
             say(line)
         return _summarise(outcome, quiet=request.quiet)
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from smartms_img.cli.console import say
-from smartms_img.cli.finish import write_results
+from smartms_img.cli.finish import outdated_units, write_results
 from smartms_img.config import load_study
 from smartms_img.execution.dataset import CONFIG_FILE, check_output, put_config
 from smartms_img.io.lock import refuse_locked
@@ -29,8 +29,10 @@ def tables(
     check_output(out)
     refuse_locked(out)
     study = load_study(config or out / CONFIG_FILE)
-    write_results(out, study)
+    found = write_results(out, study)
     if config is not None:
         put_config(out, study)
+    for line in outdated_units(found.results):
+        say(f"warning: {line}", error=True)
     if not quiet:
         say(f"tables are in {out / 'tables'}")

@@ -100,7 +100,7 @@ def _visit_findings(
             low, high = visit.window_days
             problem = f"day {day} is outside the window of the visit ({low} to {high})"
             remedy = "Check the day and the session label"
-            findings.append(Finding("wrong", problem, remedy, subject, label))
+            findings.append(Finding("warning", problem, remedy, subject, label))
     return findings
 
 

@@ -228,7 +228,7 @@ def _kept_endpoints(out: Path, number: int) -> Path:
 
 def _set_mode(out: Path, mode: int) -> None:
     for path in sorted((out / _TABLES).rglob("*")):
-        if not path.is_file():
+        if path.is_symlink() or not path.is_file():
             continue
         try:
             path.chmod(mode)

@@ -117,7 +117,7 @@ def record_files(out: Path, step: Step) -> dict[str, FileRecord]:
     records: dict[str, FileRecord] = {}
     for position, name in enumerate(names, start=1):
         path = out / name
-        if not path.is_file():
+        if path.is_symlink() or not path.is_file():
             raise InputError("is no regular file", "Remove it, or put a copy there", file=name)
         records[name] = FileRecord(path.stat().st_size, sha256(path))
         step(position, len(names))
@@ -131,6 +131,8 @@ def differences(out: Path, manifest: Manifest, step: Step) -> list[Difference]:
         path = out / name
         if not path.is_file():
             found.append(Difference("missing", name))
+        elif path.is_symlink():
+            found.append(Difference("changed", name, "is a link now"))
         elif (size := path.stat().st_size) != record.size:
             detail = f"{size} bytes instead of {record.size}"
             found.append(Difference("changed", name, detail))

@@ -11,6 +11,8 @@ from smartms_img.io.findings import Finding
 from smartms_img.io.treatment import treatment_findings
 from smartms_img.io.tsv import is_missing, read_tsv
 
+_MOST_DAYS = 36525
+
 
 @dataclass(frozen=True)
 class SessionDays:
@@ -110,6 +112,9 @@ class _Reader:
                 raise ValueError
         except (ValueError, OverflowError):
             self._wrong("day is not a whole number", "Give days since baseline", label)
+            return None
+        if abs(number) > _MOST_DAYS:
+            self._wrong("day is more than a century away", "Give days since baseline", label)
             return None
         return int(number)
 

@@ -28,6 +28,7 @@ def write_report(
     results: Mapping[str, UnitResult],
     ratings: Sequence[Rating],
     decisions: Sequence[Decision],
+    target: Path | None = None,
 ) -> Path:
     """Write ``index.html``, ``cohort.html`` and one ``sub-<label>.html`` a subject.
 
@@ -43,13 +44,15 @@ def write_report(
         What readers have said. A verdict is shown once it is decided, and not before.
     decisions : sequence of Decision
         What checks and readers together decide.
+    target : Path, optional
+        Folder to write to, beside its tables; by default the output directory itself.
 
     Returns
     -------
     Path
         The overview.
     """
-    templates = _templates()
+    templates, target = _templates(), target or out
     checks, read = distributions(results), readings(results, ratings)
     by_unit: dict[str, list[Reading]] = {}
     for reading in read.values():
@@ -58,7 +61,7 @@ def write_report(
     for decision in decisions:
         decided.setdefault(decision.unit, []).append(decision)
     subjects = view_subjects(out, results, Cohort(checks, by_unit, decided))
-    rows = read_main_endpoints(out)
+    rows = read_main_endpoints(target)
     endpoints = endpoint_tables(rows)
     for number, subject in enumerate(subjects):
         page = templates.get_template("subject.html.j2").render(
@@ -67,7 +70,7 @@ def write_report(
             after=subjects[number + 1].label if number + 1 < len(subjects) else "",
             endpoints=endpoints.get(subject.label),
         )
-        write_text(out / f"sub-{subject.label}.html", page)
+        write_text(target / f"sub-{subject.label}.html", page)
     cohort = templates.get_template("cohort.html.j2").render(
         checks=checks.values(),
         pages={unit: f"sub-{result.row.subject}.html" for unit, result in results.items()},
@@ -76,10 +79,10 @@ def write_report(
         drifts=drifts(ratings),
         elements=ELEMENTS,
         states=Counter(reading.state for reading in read.values()),
-        overview=(out / _OVERVIEW).is_file(),
+        overview=(target / _OVERVIEW).is_file(),
     )
-    write_text(out / "cohort.html", cohort)
-    index = out / "index.html"
+    write_text(target / "cohort.html", cohort)
+    index = target / "index.html"
     write_text(index, templates.get_template("index.html.j2").render(_overview(subjects)))
     return index
 

@@ -6,16 +6,15 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from smartms_img.config import StudyConfig
 from smartms_img.io.decisions import Decision, ReaderFigure
 from smartms_img.io.results import UnitResult
-from smartms_img.tables.apostel import APOSTEL_FILE, write_apostel
+from smartms_img.tables.apostel import write_apostel
 from smartms_img.tables.assemble import assemble
 from smartms_img.tables.evidence import SubjectEvidence, UnitEvidence, gather_evidence
 from smartms_img.tables.export import write_qc_table
-from smartms_img.tables.methods import BIBLIOGRAPHY_FILE, METHODS_FILE, write_methods
+from smartms_img.tables.methods import write_methods
 from smartms_img.tables.overview import OVERVIEW_COLUMNS, write_overview
 from smartms_img.tables.parts import Part, read_endpoints, write_endpoint_files
 from smartms_img.tables.schema import TableError, validate
@@ -26,14 +25,12 @@ __all__ = [
     "UnitEvidence",
     "assemble",
     "gather_evidence",
-    "outdated_tables",
     "validate",
     "write_tables",
 ]
 
 TABLES_FOLDER = "tables"
 _SUBJECTS_A_PART = 100
-_BESIDE = (APOSTEL_FILE, METHODS_FILE, BIBLIOGRAPHY_FILE)
 
 
 def write_tables(
@@ -106,31 +103,3 @@ def _parts(
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0))
-
-
-def outdated_tables(
-    out: Path,
-    results: Mapping[str, UnitResult],
-    config: StudyConfig,
-    decisions: Sequence[Decision],
-    readers: Sequence[ReaderFigure] = (),
-) -> list[str]:
-    """Return the files that :func:`write_tables` would change, and those it does not write.
-
-    Paths are relative to the output directory and sorted.
-    """
-    with TemporaryDirectory(prefix="smartms-") as name:
-        fresh = Path(name)
-        write_tables(out, results, config, decisions, target=fresh, readers=readers)
-        names = set(_table_files(fresh)) | set(_table_files(out))
-        return sorted(name for name in names if not _same_bytes(out / name, fresh / name))
-
-
-def _table_files(folder: Path) -> list[str]:
-    files = [*(folder / name for name in _BESIDE), *(folder / TABLES_FOLDER).rglob("*")]
-    return [file.relative_to(folder).as_posix() for file in files if not file.is_dir()]
-
-
-def _same_bytes(first: Path, second: Path) -> bool:
-    both = first.is_file() and second.is_file()
-    return both and first.read_bytes() == second.read_bytes()

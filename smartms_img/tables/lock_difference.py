@@ -43,6 +43,8 @@ class RowDifference:
         AVAL as the tables have it, empty where there is none.
     difference : str
         After minus before, empty where one is missing or the units differ.
+    chg_before, chg_after : str
+        CHG as the tables have it.
     columns : tuple of str
         What differs, beside where the value comes from.
     causes : tuple of str
@@ -56,6 +58,8 @@ class RowDifference:
     before: str
     after: str
     difference: str
+    chg_before: str
+    chg_after: str
     columns: tuple[str, ...]
     causes: tuple[str, ...]
     reason: str
@@ -118,6 +122,8 @@ def _row_difference(
         before=before["AVAL"],
         after=after["AVAL"],
         difference=change,
+        chg_before=before["CHG"],
+        chg_after=after["CHG"],
         columns=columns,
         causes=_causes(before, after, columns),
         reason=after["QCREAS"],
@@ -149,6 +155,8 @@ def _one_sided(key: tuple[str, ...], before: TextRow, after: TextRow) -> RowDiff
         before=before.get("AVAL", ""),
         after=after.get("AVAL", ""),
         difference="",
+        chg_before=before.get("CHG", ""),
+        chg_after=after.get("CHG", ""),
         columns=(),
         causes=(NEW if after else GONE,),
         reason=row["QCREAS"],

@@ -153,7 +153,7 @@ def _software(results: Iterable[UnitResult]) -> str:
 
 def _endpoint_line(item: Endpoint) -> str:
     errors = [
-        f"{loc or 'whole'} {error.sd:g}"
+        f"{loc} {error.sd:g}".strip()
         for (paramcd, loc), error in known_errors().items()
         if paramcd == item.paramcd
     ]

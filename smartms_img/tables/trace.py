@@ -25,7 +25,7 @@ from smartms_img.tables.assemble import assemble
 from smartms_img.tables.columns import KEY
 from smartms_img.tables.evidence import SubjectEvidence, gather_evidence
 from smartms_img.tables.export import arrow_table, text_columns
-from smartms_img.tables.quality import decisions_on
+from smartms_img.tables.quality import decisions_on, eyes_of
 from smartms_img.tables.value_plan import measure_key, unit_of
 
 Role = Literal["raw", "table row", "forerunner", "derivative", "measures"]
@@ -147,10 +147,12 @@ def trace_row(
 
 
 def _split(wanted: str) -> list[str]:
-    parts = [part.strip() for part in next(csv.reader([wanted]), [])]
+    # A row is one line: where a text has more, no row is meant.
+    lines = wanted.splitlines()
+    parts = [part.strip() for part in next(csv.reader(lines), [])] if len(lines) == 1 else []
     if not _REQUIRED <= len(parts) <= len(KEY):
         remedy = "Give USUBJID,AVISIT,PARAMCD and where it has them ,LOC,LAT,BASETYPE"
-        raise InputError(f"'{wanted}' names no row", remedy)
+        raise InputError(f"'{' '.join(wanted.split())}' names no row", remedy)
     # BASETYPE stays open, for it is mostly the only one.
     return parts + [""] * (len(KEY) - 1 - len(parts))
 
@@ -194,9 +196,10 @@ def _chains(
 ) -> list[str]:
     """Return the units behind a row: its own last; before it those behind BASE and CHG."""
     reference = key.reference or config.baseline
-    units = [unit_of(evidence.subject, key)]
+    units = [*_eyes(evidence, key), unit_of(evidence.subject, key)]
     if key.endpoint.kind is not UnitKind.PAIR and key.visit != reference:
-        units = [unit_of(evidence.subject, replace(key, visit=reference)), *units]
+        before = replace(key, visit=reference)
+        units = [*_eyes(evidence, before), unit_of(evidence.subject, before), *units]
         if key.endpoint.kind is UnitKind.SESSION:
             units.insert(1, pair_unit(evidence.subject, reference, key.visit))
     own = units[-1]
@@ -204,11 +207,21 @@ def _chains(
     return [*(name for name in chain if name != own), *(name for name in chain if name == own)]
 
 
+def _eyes(evidence: SubjectEvidence, key: PlannedKey) -> list[str]:
+    """Return the units of the eyes that a value of both eyes is made from."""
+    if key.endpoint.measured_by(key.lat) is not UnitKind.SUBJECT:
+        return []
+    return [eye.row.unit for eye in eyes_of(evidence, key)]
+
+
 def _chain(results: Mapping[str, UnitResult], unit: str) -> list[str]:
     """Return a unit after all that it depends on, each once; nothing for what is not planned."""
     if unit not in results:
         return []
-    before = [name for depend in results[unit].row.depends for name in _chain(results, depend)]
+    row = results[unit].row
+    # The unit of a subject depends on all its eyes, a value only on those of its visit and scan.
+    depends = () if row.kind is UnitKind.SUBJECT else row.depends
+    before = [name for depend in depends for name in _chain(results, depend)]
     return [*dict.fromkeys(before), unit]
 
 

@@ -117,10 +117,21 @@ def test_after_unlocking_it_runs_and_locks_again(out: Path) -> None:
     assert str(Path.home()) not in history
 
 
-@pytest.mark.parametrize("name", ["endpoints.tsv", "endpoints.parquet", "qc.tsv"])
-def test_tables_that_are_not_up_to_date_are_not_locked(out: Path, name: str) -> None:
-    (out / "tables" / name).write_bytes(b"x")
-    with pytest.raises(InputError, match=f"give now: tables/{name}. Run 'smartms tables out'"):
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tables/endpoints.tsv",
+        "tables/endpoints.parquet",
+        "tables/qc.tsv",
+        "methods.md",
+        "index.html",
+        "cohort.html",
+        "sub-01.html",
+    ],
+)
+def test_tables_and_report_that_are_not_up_to_date_are_not_locked(out: Path, name: str) -> None:
+    (out / name).write_bytes(b"x")
+    with pytest.raises(InputError, match=f"give now: {name}. Run 'smartms tables out'"):
         lock(out)
     assert not (out / "lock.json").exists()
     assert not (out / "lock_history.jsonl").exists()
@@ -197,9 +208,10 @@ def test_a_configuration_is_not_taken_before_its_tables_are_there(out: Path) -> 
     assert (out / "smartms_config.yaml").read_text() == before
 
 
-def test_a_file_that_is_no_table_of_smartms_is_not_locked(out: Path) -> None:
-    (out / "tables/mine.csv").write_text("x")
-    with pytest.raises(InputError, match=r"tables/mine\.csv.*remove what it does not write"):
+@pytest.mark.parametrize("name", ["tables/mine.csv", "sub-99.html"])
+def test_a_file_that_is_no_table_or_page_of_smartms_is_not_locked(out: Path, name: str) -> None:
+    (out / name).write_text("x")
+    with pytest.raises(InputError, match=rf"{name}.*remove what it does not write"):
         lock(out)
 
 
@@ -260,6 +272,29 @@ def opened(out: Path) -> Path:
     return out
 
 
+def test_values_that_do_not_count_are_said(
+    out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(METHOD_VERSION, UnitKind.SESSION, "next")
+    left_out = "2 units are left out, made by another version of the method: run again: "
+    with pytest.raises(InputError, match=f"{left_out}{FIRST}, {SECOND}.*Run 'smartms run' again"):
+        lock(out)
+    tables(out, quiet=True)
+    assert f"warning: {left_out}{FIRST}, {SECOND}\n" in capsys.readouterr().err
+    # The table says so as well, and may be locked.
+    lock(out, quiet=True)
+
+
+@pytest.mark.parametrize("name", ["", "within/it"])
+def test_nothing_is_measured_into_a_locked_output(out: Path, tmp_path: Path, name: str) -> None:
+    lock(out, quiet=True)
+    before = snapshot(out)
+    refused = smartms(tmp_path, "measure", "oct", "ring.vol", f"out/{name}")
+    line = "smartms: out: is locked. Open it with: smartms unlock out --reason '...'.\n"
+    assert (refused.returncode, refused.stderr) == (2, line)
+    assert snapshot(out) == before
+
+
 def edit_scan(out: Path, visit: str) -> None:
     stem = f"sub-01/ses-{visit}/anat/sub-01_ses-{visit}_T1w.nii.gz"
     (out.parent / "bids" / stem).write_text("another scan")
@@ -284,6 +319,7 @@ def test_a_changed_input(opened: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert (first["difference"], first["why"]) == ("-9.750", "input")
     assert (second["difference"], second["why"]) == ("+0.000", "baseline")
     assert second["columns"] == "BASE CHG PCHG"
+    assert (second["CHG before"], second["CHG after"]) == ("-5.500", "4.250")
     assert set(rows) == {("Baseline", "BPV"), ("Month 6", "BPV")}
     assert "(1 input, 1 baseline)" in summary
 

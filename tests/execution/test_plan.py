@@ -148,7 +148,9 @@ def test_visit_outside_its_window(tmp_path: Path) -> None:
     bids = make_dataset(tmp_path / "bids", s01={})
     (bids / "sub-01/sub-01_sessions.tsv").write_text("session_id\tday\nses-M00\t0\nses-M06\t271\n")
     found = survey(bids, fake_config())
-    assert problems(found, "wrong") == ["day 271 is outside the window of the visit (120 to 270)"]
+    assert problems(found, "warning") == [
+        "day 271 is outside the window of the visit (120 to 270)"
+    ]
     # A late visit is measured all the same.
     assert {unit.status for unit in found.units} == {"runnable"}
 

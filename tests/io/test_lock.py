@@ -160,6 +160,19 @@ def table_modes(out: Path) -> set[int]:
     return {path.stat().st_mode & 0o777 for path in (out / "tables").glob("[!.]*")}
 
 
+def test_a_link_in_place_of_a_file_is_a_change_and_cannot_be_locked(
+    locked: Path, tmp_path: Path
+) -> None:
+    table = locked / "tables/endpoints.tsv"
+    table.rename(tmp_path / "elsewhere.tsv")
+    table.symlink_to(tmp_path / "elsewhere.tsv")
+    _, found = verify_output(locked, silent)
+    assert found == [Difference("changed", "tables/endpoints.tsv", "is a link now")]
+    unlock_output(locked, "test")
+    with pytest.raises(InputError, match=r"tables/endpoints.tsv: is no regular file"):
+        lock_output(locked, silent)
+
+
 def test_tables_are_read_only_while_locked(locked: Path) -> None:
     assert table_modes(locked) == {0o444}
     unlock_output(locked, "late scans")

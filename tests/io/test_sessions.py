@@ -45,6 +45,8 @@ def test_contradiction_is_a_finding(tmp_path: Path) -> None:
         ("session_id,day\nses-M00,0\n", "has no column 'session_id'"),
         ("session_id\tday\nses-M00\n", "row 2 has 1 columns instead of 2"),
         ("session_id\tday\nses-M00\t1.5\n", "day is not a whole number"),
+        ("session_id\tday\nses-M00\t1e20\n", "day is more than a century away"),
+        ("session_id\tday\nses-M00\t-inf\n", "day is not a whole number"),
         ("session_id\tday\nses-M00\t0\nses-M00\t0\n", "is listed twice"),
         ("", "has no column 'session_id'"),
     ],

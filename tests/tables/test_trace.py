@@ -117,6 +117,8 @@ def test_who_made_the_output(out: Path) -> None:
     [
         ("FAKE-01", "'FAKE-01' names no row. Give USUBJID,AVISIT,PARAMCD"),
         ("FAKE-01,Baseline,BPV,,,,x", "names no row"),
+        ("FAKE-01\n,Baseline,BPV", "'FAKE-01 ,Baseline,BPV' names no row. Give USUBJID"),
+        ("", "'' names no row"),
         ("FAKE-1,Baseline,BPV", "USUBJID 'FAKE-1' matches no row. Near are: 'FAKE-01'"),
         ("FAKE-01,Month 7,BPV", "AVISIT 'Month 7' matches no row. Near are: 'Month 6'"),
         ("FAKE-01,Baseline,BPVX", "PARAMCD 'BPVX' matches no row. Near are: 'BPV'"),

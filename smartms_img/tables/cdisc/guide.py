@@ -41,7 +41,8 @@ Written by smartms {version}; SHA-256 of the study configuration `{digest}`.
   where there are extra baselines.
 * TRTSEQP and APERIOD are empty, for statistics to fill. The treatment is never read.
 * PARAMCD, LOC and LAT together say what was measured: each combination is an analysis parameter of
-  its own. --SPID holds the three joined by '.', and --TSTDTL says them in words.
+  its own. --SPID holds the three joined by '.', for a change also the earlier visit, and --TSTDTL
+  says them in words.
 * --DRVFL is Y where a value is computed from those of both eyes. There is no --LOBXFL: it
   needs the treatment.
 * --DY and --BLFL go by the baseline visit of the configuration, as ADY and ABLFL do.
