@@ -96,14 +96,14 @@ def lines(columns: Sequence[pa.Array], separator: str, start: str = "", end: str
     Parameters
     ----------
     columns : sequence of Array
-        Text without nulls, all of one length.
+        Text without nulls, all of one length; at least two.
     separator, start, end : str
         Between the cells of a row, before its first and after its last.
     """
-    joined = pc.binary_join_element_wise(*columns, pa.scalar(separator, TEXT))
-    whole = pc.binary_join_element_wise(
-        pa.scalar(start, TEXT), joined, pa.scalar(end, TEXT), pa.scalar("", TEXT)
-    )
+    nothing = pa.scalar("", TEXT)
+    first = pc.binary_join_element_wise(pa.scalar(start, TEXT), columns[0], nothing)
+    last = pc.binary_join_element_wise(columns[-1], pa.scalar(end, TEXT), nothing)
+    whole = pc.binary_join_element_wise(first, *columns[1:-1], last, pa.scalar(separator, TEXT))
     if not len(whole):
         return b""
     # Arrow holds the texts of a column one behind the other.

@@ -201,27 +201,28 @@ class _Subject:
         if change.note or (window.note and item.value is not None):
             notes = [reason, change.note, window.note if item.value is not None else ""]
             reason = "; ".join(note for note in notes if note)
+        # By position: names take a tenth of the time of all rows.
         return Cells(
-            USUBJID=self._usubjid,
-            ADY=ady,
-            AVAL=item.value,
-            AVALU=item.unit,
-            BASE=change.base,
-            CHG=change.chg,
-            PCHG=change.pchg,
-            ABLFL=change.ablfl,
-            ANL01FL="Y" if analysed else "",
-            QCSTAT=status.value,
-            QCREAS=_one_line(reason),
-            METHOD=_one_line(item.method),
-            METHODVR=item.method_version,
-            INTERVAL=interval,
-            SRCFILE=item.sources,
-            SRCSHA256=item.source_sha256,
-            CFGSHA256=item.config_sha256 or self._digest,
-            AWLO=window.low,
-            AWHI=window.high,
-            ANL02FL="Y" if analysed and window.inside else "",
+            self._usubjid,
+            ady,
+            item.value,
+            item.unit,
+            change.base,
+            change.chg,
+            change.pchg,
+            change.ablfl,
+            "Y" if analysed else "",
+            str(status),
+            _one_line(reason),
+            _one_line(item.method),
+            item.method_version,
+            interval,
+            item.sources,
+            item.source_sha256,
+            item.config_sha256 or self._digest,
+            window.low,
+            window.high,
+            "Y" if analysed and window.inside else "",
         )
 
     def _measured(self, span: tuple[str, str]) -> _When:
