@@ -14,6 +14,7 @@ from smartms_img.cli.run import RunRequest, run_dataset
 from smartms_img.config import StudyConfig, default_study
 from smartms_img.errors import ExitCode
 from smartms_img.io.atomic import write_text
+from smartms_img.io.layout import TABLES_FOLDER
 from smartms_img.io.tsv import read_tsv, tsv_text
 from smartms_img.phantoms.dataset import TrueValue, write_dataset, write_truth
 
@@ -95,7 +96,7 @@ def run_demo(out: Path, *, full: bool = False, quiet: bool = False) -> ExitCode:
     derivatives = out / "derivatives"
     request = RunRequest(out / "bids", derivatives, config=config, quiet=quiet, show_missing=False)
     code = run_dataset(request)
-    rows = read_tsv(derivatives / "tables" / "endpoints.tsv", key="PARAMCD")
+    rows = read_tsv(derivatives / TABLES_FOLDER / "endpoints.tsv", key="PARAMCD")
     comparisons = compare(truth, rows, config)
     table = [comparison.cells() for comparison in comparisons]
     write_text(out / "measured_vs_true.tsv", tsv_text([HEADER, *table]))

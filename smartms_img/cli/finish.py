@@ -11,11 +11,11 @@ from smartms_img.config import StudyConfig
 from smartms_img.errors import InputError
 from smartms_img.execution.dataset import check_plan
 from smartms_img.io.decisions import Decision, ReaderFigure
+from smartms_img.io.layout import TABLES_FOLDER
 from smartms_img.io.ratings import COPY_FILE, Rating, RatingsLog
 from smartms_img.io.results import UnitResult, read_results
 from smartms_img.naming import QcStatus
 
-_TABLES = "tables"
 _SHOWN = 3
 
 
@@ -57,7 +57,7 @@ def refuse_lost_ratings(out: Path, ratings: Sequence[Rating]) -> None:
 
 def write_results(out: Path, config: StudyConfig) -> Evidence:
     """Write the tables and the report of an output directory; return what they are made from."""
-    folder = out / _TABLES
+    folder = out / TABLES_FOLDER
     if folder.exists() and not folder.is_dir():
         raise InputError("is no folder", "Remove it", file=folder.name)
     found = read_evidence(out, config)
@@ -75,7 +75,7 @@ def outdated_files(out: Path, config: StudyConfig, found: Evidence) -> list[str]
         fresh = Path(name)
         _write(out, config, found, fresh)
         written = {path.relative_to(fresh) for path in fresh.rglob("*") if not path.is_dir()}
-        there = [*(out / _TABLES).rglob("*"), *out.glob("*.html")]
+        there = [*(out / TABLES_FOLDER).rglob("*"), *out.glob("*.html")]
         names = written | {path.relative_to(out) for path in there if not path.is_dir()}
         return sorted(name.as_posix() for name in names if not _same(out / name, fresh / name))
 

@@ -6,6 +6,8 @@ from pathlib import PurePosixPath
 
 from smartms_img.naming import Eye, OctScanKind
 
+TABLES_FOLDER = "tables"
+
 
 def session_stem(subject: str, session: str) -> str:
     """Return the stem of the MRI derivatives of a visit, relative to the output directory.

@@ -15,6 +15,7 @@ from pathlib import Path
 from smartms_img import __version__
 from smartms_img.errors import InputError
 from smartms_img.io.atomic import atomic_path, sha256
+from smartms_img.io.layout import TABLES_FOLDER
 from smartms_img.io.lock_history import (
     Act,
     act_of,
@@ -36,8 +37,7 @@ from smartms_img.io.lock_manifest import (
     write_manifest,
 )
 
-ENDPOINTS = "tables/endpoints.tsv"
-_TABLES = "tables"
+ENDPOINTS = f"{TABLES_FOLDER}/endpoints.tsv"
 _READ_ONLY, _WRITABLE = 0o444, 0o644
 _KEPT = re.compile(r"lock-(\d{4,})\.json")
 
@@ -227,7 +227,7 @@ def _kept_endpoints(out: Path, number: int) -> Path:
 
 
 def _set_mode(out: Path, mode: int) -> None:
-    for path in sorted((out / _TABLES).rglob("*")):
+    for path in sorted((out / TABLES_FOLDER).rglob("*")):
         if path.is_symlink() or not path.is_file():
             continue
         try:

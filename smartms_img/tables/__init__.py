@@ -9,6 +9,7 @@ from pathlib import Path
 
 from smartms_img.config import StudyConfig
 from smartms_img.io.decisions import Decision, ReaderFigure
+from smartms_img.io.layout import TABLES_FOLDER
 from smartms_img.io.results import UnitResult
 from smartms_img.tables.apostel import write_apostel
 from smartms_img.tables.assemble import assemble
@@ -29,7 +30,6 @@ __all__ = [
     "write_tables",
 ]
 
-TABLES_FOLDER = "tables"
 _SUBJECTS_A_PART = 100
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from smartms_img.config import StudyConfig
+from smartms_img.io.layout import TABLES_FOLDER
 from smartms_img.io.results import read_results
 from smartms_img.qc.decisions import automatic
-from smartms_img.tables import TABLES_FOLDER, assemble, gather_evidence, validate, write_tables
+from smartms_img.tables import assemble, gather_evidence, validate, write_tables
 from smartms_img.tables.export import arrow_table, endpoint_header, endpoint_lines
 
 
