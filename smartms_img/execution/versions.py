@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from functools import cache
 from hashlib import sha256
@@ -24,7 +25,7 @@ _PACKAGES = (
 
 
 def versions() -> dict[str, str]:
-    """Return versions by name: Python, the packages, and the digest of this program's own files.
+    """Return versions by name: Python, the packages, and the digest of this program's own code.
 
     A version of the program can be that of many commits; the digest is that of one.
     """
@@ -34,12 +35,15 @@ def versions() -> dict[str, str]:
 
 @cache
 def _code_digest() -> str:
-    """Return the first 16 hexadecimal digits of the SHA-256 of all files of the program."""
+    """Return the first 16 hexadecimal digits of the SHA-256 of all modules of the program.
+
+    Every unit pays for it, so the weights of the networks, most of the bytes, are left out.
+    """
     digest = sha256()
-    home = Path(smartms_img.__file__).parent
-    for folder in (home, home.parent / "pipelines"):
-        for path in sorted(folder.rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                digest.update(f"{path.relative_to(home.parent).as_posix()}\n".encode())
-                digest.update(sha256(path.read_bytes()).digest())
+    home = Path(smartms_img.__file__).parents[1]
+    for package in ("smartms_img", "pipelines"):
+        for folder, _, names in sorted(os.walk(home / package)):
+            for name in sorted(name for name in names if name.endswith(".py")):
+                digest.update(f"{name}\n".encode())
+                digest.update(Path(folder, name).read_bytes())
     return digest.hexdigest()[:16]
