@@ -162,10 +162,10 @@ def test_a_cancelled_array_task_leaves_its_cause(make, tmp_path: Path) -> None:
     subprocess.run(["bash", tmp_path / "jobs/submit.sh"], check=True)
     job = run.wait_for(UNIT)["job"]
     subprocess.run(["scancel", name_of(job)], check=True)
-    wait_until(lambda: run.attempts(UNIT))
+    note = run.out / "ledger" / UNIT / "failure.md"
+    wait_until(note.exists)
     assert run.attempts(UNIT) == [("failed", "lost")]
-    note = (run.out / "ledger" / UNIT / "failure.md").read_text()
-    assert f"its worker job was cancelled (SLURM job {job})" in note
+    assert f"its worker job was cancelled (SLURM job {job})" in note.read_text()
     assert not (run.out / "ledger" / UNIT / "lease.json").exists()
     subprocess.run(["scancel", "--user=root"], check=True)
 
