@@ -6,7 +6,7 @@ import os
 import platform
 from functools import cache
 from hashlib import sha256
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import smartms_img
@@ -29,8 +29,17 @@ def versions() -> dict[str, str]:
 
     A version of the program can be that of many commits; the digest is that of one.
     """
-    packages = {name: version(name) for name in _PACKAGES}
+    packages = {name: _version(name) for name in _PACKAGES}
     return {"python": platform.python_version()} | packages | {"smartms-code": _code_digest()}
+
+
+def _version(package: str) -> str:
+    """Read the one line; the standard library would parse pages of description for it."""
+    metadata = distribution(package).read_text("METADATA") or ""
+    for line in metadata.splitlines():
+        if line.startswith("Version: "):
+            return line.removeprefix("Version: ").strip()
+    raise PackageNotFoundError(package)
 
 
 @cache
