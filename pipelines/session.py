@@ -23,13 +23,14 @@ from smartms_img.io.layout import session_stem
 from smartms_img.naming import Contrast
 
 METHODS = (
-    "The T1w was corrected for its bias field (N4, doi:10.1109/TMI.2010.2046908); the brain was "
-    "found by a deformable surface (doi:10.1002/hbm.10062) unless the scan came skull-stripped, "
-    "and registered to MNI152 (doi:10.1016/j.neuroimage.2010.07.033) by affine and SyN "
-    "registration (doi:10.1016/j.media.2007.06.004). Tissue was segmented by Atropos "
-    "(doi:10.1007/s12021-011-9109-y) with the template's priors, before and after lesions, "
-    "segmented by a small 3-D U-Net that was trained on synthetic images alone "
-    "(doi:10.1016/j.media.2023.102789), had been filled (doi:10.1002/hbm.21402)."
+    "The brain was found on the T1w by a deformable surface (doi:10.1002/hbm.10062) unless the "
+    "scan came skull-stripped, and registered to MNI152 (doi:10.1016/j.neuroimage.2010.07.033) by "
+    "affine and SyN registration (doi:10.1016/j.media.2007.06.004). Tissue and the bias field of "
+    "the T1w were found together by a mixture model (cf. doi:10.1016/j.neuroimage.2005.02.018, "
+    "doi:10.1006/nimg.2000.0730) with the template's priors, before and after that registration, "
+    "and again after lesions, segmented by a small 3-D U-Net that was trained on synthetic images "
+    "alone (doi:10.1016/j.media.2023.102789), had been filled (doi:10.1002/hbm.21402). The FLAIR "
+    "was corrected for its bias field by N4 (doi:10.1109/TMI.2010.2046908)."
 )
 
 
@@ -148,9 +149,7 @@ def init_lesion_wf(config: MriConfig, mask_file: str = "", *, name: str) -> Work
     _connect_anatomy(workflow, inputnode, outputnode, config)
     brain, template, tissue = (workflow.get_node(n) for n in ("brain", "template", "tissue"))
     align_flair = Node(AlignContrast(seed=config.seed), name="align_flair")
-    first_tissue = Node(
-        SegmentTissue(seed=config.seed, spacing_mm=FIRST_TISSUE_MM), name="first_tissue"
-    )
+    first_tissue = Node(SegmentTissue(spacing_mm=FIRST_TISSUE_MM), name="first_tissue")
     make_lesions = (
         ReadLesions(mask_file=mask_file, masks=config.lesions.masks)
         if mask_file
@@ -195,7 +194,7 @@ def _connect_anatomy(
     template = Node(
         RegisterTemplate(seed=seed, spacing_mm=config.atlas_spacing_mm), name="template"
     )
-    tissue = Node(SegmentTissue(seed=seed), name="tissue")
+    tissue = Node(SegmentTissue(), name="tissue")
     anatomy = [("t1w", "t1w"), ("brain_mask", "brain_mask"), ("to_scan", "to_scan")]
     workflow.connect(
         [

@@ -5,8 +5,8 @@ from __future__ import annotations
 from smartms_img.naming import UnitKind
 
 METHOD_VERSION: dict[UnitKind, str] = {
-    UnitKind.SESSION: "1",
-    UnitKind.PAIR: "2",
+    UnitKind.SESSION: "2",
+    UnitKind.PAIR: "3",
     UnitKind.EYE: "1",
     UnitKind.SUBJECT: "1",
 }

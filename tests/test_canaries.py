@@ -66,23 +66,6 @@ def test_ants_determinism_does_not_refuse_several_threads(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-def test_ants_atropos_returns_the_priors_where_output_files_are_named(
-    ants, blob, tmp_path, monkeypatch
-):
-    """Mended: ``interfaces.ants.tissue_posteriors`` can take what is returned."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    half = blob.new_image_like(np.full(blob.shape, 0.5, dtype=np.float32))
-    result = ants.atropos(
-        blob,
-        x=blob.new_image_like(np.ones(blob.shape, dtype=np.float32)),
-        i=[half, half],
-        m="[0.1,1x1x1]",
-        c="[3,0]",
-        o=f"[{tmp_path}/segmentation.nii.gz,{tmp_path}/posterior%02d.nii.gz]",
-    )
-    assert (result["probabilityimages"][0].numpy() == 0.5).all()
-
-
 class _InputSpec(BaseInterfaceInputSpec):
     number = traits.Int(mandatory=True)
 

@@ -29,6 +29,8 @@ from smartms_img.mri.brain import (
 from smartms_img.mri.geometry import downsample, mean_rigid, resample
 from smartms_img.mri.skullstrip import surface_brain_mask
 from smartms_img.mri.spaces import centre_alignment, on_grid, similarity_in_mask, template_maps
+from smartms_img.mri.tissue import normalise_priors
+from smartms_img.mri.tissue_model import segment_tissue
 from smartms_img.volume import Volume
 
 # Voxel sizes at which the steps work; what they estimate is smooth or rigid.
@@ -107,8 +109,11 @@ class ExtractBrain(SimpleInterface):
             mask = refine_head_mask(coarse, mask, plausible > 0.5)
             world = _affine(template, coarse, mask, seed, start=world)
         fine_mask = scan.like(on_grid(mask, coarse, scan))
+        even = _even(scan, coarse, mask, world)
+        # Bias leads the affine astray, by 3 per cent of the head's size.
+        world = _affine(template, downsample(even, _WORK_MM), mask, seed, start=world)
         self._results["brain_mask"] = put(fine_mask, folder / "mask.nii")
-        self._results["t1w"] = put(_without_bias(scan, fine_mask, seed), folder / "t1w.nii")
+        self._results["t1w"] = put(even, folder / "t1w.nii")
         self._results["to_scan"] = world.tolist()
         self._results["skull_stripped"] = stripped
 
@@ -202,12 +207,27 @@ class AlignContrast(SimpleInterface):
 
 
 def _without_bias(scan: Volume, brain: Volume, seed: int) -> Volume:
-    """Divide a scan by its bias field, which is smooth enough for a coarse grid."""
+    """Divide a scan by its bias field (N4), which is smooth enough for a coarse grid."""
     coarse = downsample(scan, _BIAS_MM)
     inside = on_grid(brain.data, brain, coarse)
     shrink = max(1, round(_FIELD_MM / max(coarse.spacing_mm)))
     field = coarse.like(bias_field(coarse, inside, seed=seed, shrink=shrink))
     fine = np.maximum(resample(field, scan, outside=1.0), 0.05)
+    return scan.like((scan.data / fine).astype(np.float32))
+
+
+def _even(scan: Volume, coarse: Volume, mask: np.ndarray, world: np.ndarray) -> Volume:
+    """Divide a T1w by its bias field, which is found with the tissue that MNI152 lets expect.
+
+    N4 leaves much of a field that varies slowly, and what is left misleads the registration to
+    the template, and with it all volumes.
+    """
+    template = load_template()
+    to_template = np.linalg.inv(world)
+    maps = (template.csf, template.grey, template.white)
+    priors = [resample(template.t1.like(prior), coarse, to_template) for prior in maps]
+    log_field = segment_tissue(coarse, mask, normalise_priors(priors, mask)).log_field
+    fine = resample(coarse.like(np.exp(log_field)), scan, outside=1.0)
     return scan.like((scan.data / fine).astype(np.float32))
 
 

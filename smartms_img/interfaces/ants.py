@@ -201,39 +201,6 @@ def bias_field(
     return np.asarray(field.numpy(), dtype=np.float32)
 
 
-def tissue_posteriors(
-    image: Volume,
-    mask: NDArray[np.bool_],
-    priors: Sequence[NDArray[np.float32]],
-    *,
-    seed: int,
-    prior_weight: float = 0.25,
-    smoothing: float = 0.1,
-    iterations: int = 5,
-) -> list[NDArray[np.float32]]:
-    """Segment tissue with Atropos (doi:10.1007/s12021-011-9109-y) and spatial priors.
-
-    Returns one posterior a prior, in the order of ``priors``, summing to one inside ``mask``.
-    """
-    ants = _ants(seed)
-    # The priors pass through files, whose rounded geometry Atropos would refuse as another.
-    plain = Volume(image.data, np.diag([*np.round(image.spacing_mm, 3), 1.0]))
-    with _scratch() as folder:
-        _call(
-            ants.atropos,
-            a=_image(ants, plain),
-            x=_mask(ants, plain, mask),
-            i=[_image(ants, plain.like(prior)) for prior in priors],
-            m=f"[{smoothing},1x1x1]",
-            c=f"[{iterations},0]",
-            priorweight=prior_weight,
-            # With an output named, the call would return the priors that it wrote beside it.
-            allow={"r": 0, "o": f"[{folder}/tissue.nii.gz,{folder}/posterior%02d.nii.gz]"},
-        )
-        files = [f"{folder}/posterior{number:02d}.nii.gz" for number in range(1, len(priors) + 1)]
-        return [np.asarray(ants.image_read(file).numpy(), dtype=np.float32) for file in files]
-
-
 def _ants(seed: int) -> Any:
     if os.environ.get(THREADS_VARIABLE) != "1":
         raise RuntimeError(f"{THREADS_VARIABLE} must be 1 before Python starts")

@@ -8,7 +8,6 @@ import numpy as np
 from nipype.interfaces.base import BaseInterfaceInputSpec, TraitedSpec, traits
 
 from smartms_img.errors import InputError
-from smartms_img.interfaces.ants import tissue_posteriors
 from smartms_img.interfaces.arrays import get, get_arrays, get_mask, put, put_arrays
 from smartms_img.interfaces.base import SimpleInterface
 from smartms_img.io.nifti import load_mask
@@ -17,6 +16,7 @@ from smartms_img.mri.lesion_net import BrainMaps, lesion_probability
 from smartms_img.mri.lesions import segment_lesions, signal_above_grey
 from smartms_img.mri.spaces import on_grid
 from smartms_img.mri.tissue import TISSUES, fill_lesions, normalise_priors
+from smartms_img.mri.tissue_model import segment_tissue
 from smartms_img.volume import Volume
 
 
@@ -24,7 +24,6 @@ class _SegmentTissueInputSpec(BaseInterfaceInputSpec):
     t1w = traits.Str(mandatory=True)
     brain_mask = traits.Str(mandatory=True)
     maps = traits.Str(mandatory=True)
-    seed = traits.Int(mandatory=True)
     spacing_mm = traits.Float(0.0, usedefault=True, desc="coarser grid to work on; 0: the T1w's")
 
 
@@ -45,13 +44,12 @@ class SegmentTissue(SimpleInterface):
         priors = normalise_priors(
             [resample(t1w.like(maps[name]), grid) for name in TISSUES], inside
         )
-        posteriors = tissue_posteriors(grid, inside, priors, seed=self.inputs.seed)
+        tissue = segment_tissue(grid, inside, priors).tissue
         self._results["tissue"] = put_arrays(
             folder / "tissue.npz",
-            **{
-                name: resample(grid.like(posterior), t1w)
-                for name, posterior in zip(TISSUES, posteriors, strict=True)
-            },
+            csf=resample(grid.like(tissue.csf), t1w),
+            grey=resample(grid.like(tissue.grey), t1w),
+            white=resample(grid.like(tissue.white), t1w),
         )
 
 

@@ -53,16 +53,16 @@ VENTRICLE_GAIN = 6.0
 class BrainTruth:
     """What was built in: changes in per cent, negative for loss; volumes in mL.
 
-    ``fates`` counts lesions by what happens to them; ``lesion_ml`` is the volume of all lesions
-    at baseline and follow-up, ``new_ml`` that of the new ones.
+    ``fates`` counts lesions by what happens to them; ``new_ml`` is the volume of the new ones.
+    Pairs are of baseline and follow-up. Lesions count as the tissue that they lie in.
     """
 
     pbvc: float
     pthalvc: float
     pventvc: float
-    tissue_ml: float
-    ventricles_ml: float
-    thalamus_ml: float
+    tissue_ml: tuple[float, float]
+    grey_ml: tuple[float, float]
+    white_ml: tuple[float, float]
     fates: dict[str, int]
     lesions_count: tuple[int, int]
     lesion_ml: tuple[float, float]
@@ -143,9 +143,9 @@ class BrainPatient:
             pbvc=_percent(tissue),
             pthalvc=_percent(thalamus),
             pventvc=_percent(ventricles),
-            tissue_ml=tissue[0],
-            ventricles_ml=ventricles[0],
-            thalamus_ml=thalamus[0],
+            tissue_ml=tissue,
+            grey_ml=self._volumes_ml(self.head.grey * self.head.inside),
+            white_ml=self._volumes_ml(self.head.white * self.head.inside),
             fates={fate.value: fates.count(fate) for fate in LesionFate},
             lesions_count=_counts(volumes),
             lesion_ml=(sum(volumes[0]) / 1000, sum(volumes[1]) / 1000),

@@ -194,6 +194,9 @@ def _brain_truth(subject: str, patient: BrainPatient) -> list[TrueValue]:
     for number, session in enumerate((first, follow)):
         values.append(TrueValue(subject, session, "T2LN", truth.lesions_count[number], "count"))
         values.append(TrueValue(subject, session, "T2LV", truth.lesion_ml[number], "mL"))
+        values.append(TrueValue(subject, session, "BPV", truth.tissue_ml[number], "mL"))
+        values.append(TrueValue(subject, session, "GMV", truth.grey_ml[number], "mL"))
+        values.append(TrueValue(subject, session, "WMV", truth.white_ml[number], "mL"))
     return values
 
 

@@ -32,6 +32,8 @@ class Citation:
 
 
 CITATIONS: tuple[Citation, ...] = (
+    Citation("ashburner2005", "Ashburner, J. and Friston, K. J.", "Unified segmentation",
+             "NeuroImage", 2005, "10.1016/j.neuroimage.2005.02.018"),
     Citation("aytulun2021", "Aytulun, A. and others",
              "APOSTEL 2.0 recommendations for reporting quantitative optical coherence tomography "
              "studies", "Neurology", 2021, "10.1212/WNL.0000000000012125"),
@@ -60,6 +62,9 @@ CITATIONS: tuple[Citation, ...] = (
              "Optimal intereye difference thresholds by optical coherence tomography in multiple "
              "sclerosis: an international study", "Annals of Neurology", 2019,
              "10.1002/ana.25462"),
+    Citation("shattuck2001", "Shattuck, D. W. and others",
+             "Magnetic resonance image tissue classification using a partial volume model",
+             "NeuroImage", 2001, "10.1006/nimg.2000.0730"),
     Citation("smith2002", "Smith, S. M.", "Fast robust automated brain extraction",
              "Human Brain Mapping", 2002, "10.1002/hbm.10062"),
     Citation("tewarie2012", "Tewarie, P. and others",

@@ -15,7 +15,6 @@ from smartms_img.interfaces.ants import (
     bias_field,
     register_deformable,
     register_linear,
-    tissue_posteriors,
 )
 from smartms_img.volume import Volume
 
@@ -203,25 +202,6 @@ def test_bias_field_is_what_the_image_has_too_much():
     assert left.std() < 0.03
     repeated = bias_field(biased, mask, seed=1, shrink=1, spline_mm=60.0, iterations=(20, 20))
     assert (field == repeated).all()
-
-
-def test_tissue_of_three_levels():
-    matrix = affine("LPS")
-    xyz = points(matrix)
-    radius = np.linalg.norm(xyz, axis=-1)
-    classes = [radius < 6, (radius >= 12) & (radius < 19), (radius >= 6) & (radius < 12)]
-    mask = radius < 19
-    noise = np.random.default_rng(0).normal(0, 4, SHAPE)
-    signal = sum(v * c for v, c in zip((20.0, 70.0, 100.0), classes, strict=True)) + noise
-    priors = [np.where(mask, 0.2 + 0.4 * c, 0).astype(np.float32) for c in classes]
-    arguments = (Volume(signal.astype(np.float32), matrix), mask, priors)
-    posteriors = tissue_posteriors(*arguments, seed=1)
-    assert np.abs(sum(posteriors)[mask] - 1.0).max() < 1e-4
-    for posterior, truth in zip(posteriors, classes, strict=True):
-        assert posterior[truth].mean() > 0.95
-        assert posterior[mask & ~truth].mean() < 0.05
-    again = tissue_posteriors(*arguments, seed=1)
-    assert all((a == b).all() for a, b in zip(posteriors, again, strict=True))
 
 
 @pytest.mark.parametrize("threads", [None, "2", "0"])

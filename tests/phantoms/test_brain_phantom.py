@@ -41,7 +41,19 @@ def test_tissue_change_is_what_counting_voxels_says(patient, points):
     before, after = count_ml(patient.head.tissue * patient.head.inside, points)
     assert patient.truth.pbvc == pytest.approx(-1.0, abs=0.01)
     assert 100 * (after / before - 1) == pytest.approx(patient.truth.pbvc, abs=0.02)
-    assert before == pytest.approx(patient.truth.tissue_ml, rel=1e-3)
+    assert (before, after) == pytest.approx(patient.truth.tissue_ml, rel=1e-3)
+
+
+def test_volumes_of_grey_and_white_matter_are_what_counting_says(patient, points):
+    inside = patient.head.inside
+    truth = patient.truth
+    for region, volumes in (
+        (patient.head.grey, truth.grey_ml),
+        (patient.head.white, truth.white_ml),
+    ):
+        assert tuple(count_ml(region * inside, points)) == pytest.approx(volumes, rel=1e-3)
+    parts = np.add(truth.grey_ml, truth.white_ml)
+    assert parts == pytest.approx(truth.tissue_ml, rel=0.01)
 
 
 def test_ventricles_and_thalamus_change_as_counting_says(patient, points):
