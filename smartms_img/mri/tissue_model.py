@@ -33,7 +33,7 @@ _ROUNDS, _TOLERANCE = 80, 1e-4
 _ONE_DRAW = 0.5
 # Density of signals that belong to no tissue: vessels, lesions, the skull.
 _STRAY = 0.01
-_LEAST_SPREAD = 0.02
+_LEAST_SPREAD, _DARK = 0.02, 0.05
 _HALVES = ((0, 1), (1, 2), (0, 2))
 
 
@@ -145,6 +145,11 @@ def _shares(likelihood: Array, chances: Array) -> Array:
     return np.where(total > 0, parts / np.maximum(total, np.finfo(np.float32).tiny), chances)
 
 
+def _log(signal: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the logarithm of a signal relative to the median, that of black a finite one."""
+    return np.asarray(np.log(np.maximum(signal, _DARK)))
+
+
 def _back(values: Array, mask: Mask) -> Array:
     image = np.zeros(mask.shape, dtype=np.float32)
     image[mask] = values
@@ -179,13 +184,13 @@ class _Fields:
 
     def fit(self, signal: Array, sure: Array, classes: _Classes) -> Array:
         """Return the logarithm of the field on the grid, given how sure each tissue is."""
-        near = np.log(np.maximum(signal[self._chosen], 0.05)).astype(np.float64)
+        near = _log(signal[self._chosen].astype(np.float64))
         weight, pull = np.zeros_like(near), np.zeros_like(near)
         for tissue in (1, 2):
             mean, sd = classes.mean[tissue], classes.sd[tissue]
             certain = sure[tissue, self._chosen] * (mean / sd) ** 2
             weight += certain
-            pull += certain * (near - np.log(mean))
+            pull += certain * (near - _log(mean))
         system = (self._design * weight[:, None]).T @ self._design
         system[np.diag_indices_from(system)] += (weight.sum() + 1e-9) * self._penalty
         coefficients = np.linalg.solve(system, self._design.T @ pull)

@@ -150,3 +150,15 @@ def test_twice_the_same_to_the_bit_and_an_empty_mask_is_nothing(name):
     nothing = segment_tissue(scan, ~mask, priors)
     assert not nothing.tissue.white.any()
     assert not nothing.log_field.any()
+
+
+@pytest.mark.parametrize("signal", [0.0, 1.0, [0.0, 0.0, 1.0]])
+def test_an_image_without_contrast_gives_numbers_all_the_same(signal):
+    mask = np.ones((12, 12, 12), dtype=bool)
+    values = np.resize(np.float32(signal), mask.shape)
+    priors = [np.full(mask.shape, share, np.float32) for share in (0.2, 0.3, 0.5)]
+    found = segment_tissue(Volume(values, np.eye(4)), mask, priors)
+    assert found.tissue.csf + found.tissue.grey + found.tissue.white == pytest.approx(
+        1.0, abs=1e-5
+    )
+    assert np.isfinite(found.log_field).all()
