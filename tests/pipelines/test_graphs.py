@@ -62,10 +62,7 @@ STUDIES = {
     ),
 }
 RANDOM_STEPS = {
-    UnitKind.SESSION: {
-        f"core.{step}"
-        for step in ("brain", "template", "align_flair", "first_tissue", "fill", "tissue")
-    },
+    UnitKind.SESSION: {f"core.{step}" for step in ("brain", "template", "align_flair", "fill")},
     UnitKind.PAIR: {"halfway"},
 }
 EVERY_STUDY = pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
@@ -138,7 +135,7 @@ def test_every_random_step_has_the_configured_seed(unit, study):
     }
     expected = RANDOM_STEPS[unit.kind] | {"store"}
     if unit.reason == "no FLAIR":
-        expected -= {f"core.{step}" for step in ("align_flair", "first_tissue", "fill")}
+        expected -= {f"core.{step}" for step in ("align_flair", "fill")}
     assert set(seeds) == expected
     assert set(seeds.values()) == {study.mri.seed}
 

@@ -157,10 +157,11 @@ def test_pending_value_is_a_square(out, config):
 
 @pytest.mark.parametrize(
     ("code", "place", "half"),
-    [("PBVC", 0, 1.96 * 0.395), ("BPV", 1, 1.96 * np.sqrt(2) * 3.0)],
+    [("PBVC", 0, 1.96 * 0.4), ("BPV", 1, 1.96 * np.sqrt(2) * 3.0)],
 )
 def test_error_of_measurement_is_shaded(frame, config, code, place, half):
     frame.loc[frame.PARAMCD == "BPV", "AVALERR"] = 3.0
+    frame.loc[frame.PARAMCD == "PBVC", "AVALERR"] = 0.4
     plot = plots(page_of(frame, config), code)[place]
     slope, intercept = axis(plot)
     (box,) = plot.xpath("rect[@class='error']")
