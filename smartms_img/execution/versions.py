@@ -6,7 +6,7 @@ import os
 import platform
 from functools import cache
 from hashlib import sha256
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import distribution, version
 from pathlib import Path
 
 import smartms_img
@@ -39,7 +39,7 @@ def _version(package: str) -> str:
     for line in metadata.splitlines():
         if line.startswith("Version: "):
             return line.removeprefix("Version: ").strip()
-    raise PackageNotFoundError(package)
+    return version(package)
 
 
 @cache

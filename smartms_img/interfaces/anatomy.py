@@ -110,7 +110,7 @@ class ExtractBrain(SimpleInterface):
             world = _affine(template, coarse, mask, seed, start=world)
         fine_mask = scan.like(on_grid(mask, coarse, scan))
         even = _even(scan, coarse, mask, world)
-        # Bias leads the affine astray, by 3 per cent of the head's size.
+        # The bias field led the affine astray.
         world = _affine(template, downsample(even, _WORK_MM), mask, seed, start=world)
         self._results["brain_mask"] = put(fine_mask, folder / "mask.nii")
         self._results["t1w"] = put(even, folder / "t1w.nii")
@@ -219,16 +219,19 @@ def _without_bias(scan: Volume, brain: Volume, seed: int) -> Volume:
 def _even(scan: Volume, coarse: Volume, mask: np.ndarray, world: np.ndarray) -> Volume:
     """Divide a T1w by its bias field, which is found with the tissue that MNI152 lets expect.
 
-    N4 leaves much of a field that varies slowly, and what is left misleads the registration to
-    the template, and with it all volumes.
+    N4 would leave much of a field that varies slowly, and what is left misleads the registration
+    to the template, and with it all volumes.
     """
     template = load_template()
     to_template = np.linalg.inv(world)
     maps = (template.csf, template.grey, template.white)
     priors = [resample(template.t1.like(prior), coarse, to_template) for prior in maps]
     log_field = segment_tissue(coarse, mask, normalise_priors(priors, mask)).log_field
-    fine = resample(coarse.like(np.exp(log_field)), scan, outside=1.0)
-    return scan.like((scan.data / fine).astype(np.float32))
+    # A frame around the coarse grid, for the scan reaches beyond the middle of its outer voxels.
+    frame = coarse.affine.copy()
+    frame[:3, 3] -= coarse.affine[:3, :3].sum(axis=1)
+    field = Volume(np.exp(np.pad(log_field, 1, mode="edge")), frame)
+    return scan.like((scan.data / resample(field, scan, outside=1.0)).astype(np.float32))
 
 
 def _affine(

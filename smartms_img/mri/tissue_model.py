@@ -1,10 +1,11 @@
 """Tissue and bias field of a T1w, found together by expectation and maximisation.
 
-A voxel is one tissue, or half one and half another; its signal is normal about the mean of its
-tissues, times a smooth field. The template says how likely each tissue is at a place. Tissue and
-field are found in turns (Ashburner and Friston 2005, doi:10.1016/j.neuroimage.2005.02.018; for
-mixtures Shattuck 2001, doi:10.1006/nimg.2000.0730) until nothing moves any more: volumes of a
-model that stopped early depend on where it stopped.
+A voxel is one tissue, or two in unknown parts, which are counted as halves; its signal is normal
+about the mean of its tissues, times a smooth field. The template says how likely each tissue is at
+a place. Tissue and field are found in turns (Ashburner and Friston 2005,
+doi:10.1016/j.neuroimage.2005.02.018; for mixtures Shattuck 2001, doi:10.1006/nimg.2000.0730) until
+nothing moves any more: volumes of a model that stopped early depend on where it stopped. Eighty
+rounds are the most; a dozen or two do.
 """
 
 from __future__ import annotations
@@ -24,17 +25,16 @@ Mask = NDArray[np.bool_]
 
 # Bias fields of scanners vary over more than a lobe; finer would take tissue for field.
 _SHORTEST_WAVE_MM = 100.0
-# Weight of the field's squared second derivatives against its fit, mm4.
+# Weight against its fit of what the field bends: squares of its waves' frequencies, mm4.
 _STIFFNESS_MM4 = 600.0
 # The field is smooth: so far apart lie the voxels that it is fitted to.
 _FIT_MM = 4.0
 _ROUNDS, _TOLERANCE = 80, 1e-4
 # How often both halves of a voxel go by one draw of the prior.
 _ONE_DRAW = 0.5
-# Density of signals that belong to no tissue: vessels, lesions, the skull.
-_STRAY = 0.01
-_LEAST_SPREAD, _DARK = 0.02, 0.05
+_LEAST_SPREAD, _LEAST_VOXELS, _DARK = 0.02, 0.01, 0.05
 _HALVES = ((0, 1), (1, 2), (0, 2))
+_TINY = np.finfo(np.float32).tiny
 
 
 @dataclass(frozen=True)
@@ -67,28 +67,29 @@ def segment_tissue(image: Volume, mask: Mask, priors: Sequence[Array]) -> Segmen
     Segmentation
         Posteriors sum to one inside the mask and are 0 outside of it.
     """
-    if not mask.any():
-        nothing = np.zeros(mask.shape, dtype=np.float32)
-        return Segmentation(Tissue(nothing, nothing, nothing), nothing)
-    middle = max(float(np.median(image.data[mask])), 1e-6)
-    signal = (image.data[mask] / middle).astype(np.float32)
+    field = np.zeros(mask.shape, dtype=np.float32)
+    shown = mask & (image.data > 0)
+    if not shown.any():
+        return Segmentation(Tissue(*(np.where(mask, prior, field) for prior in priors)), field)
+    signal = (image.data[mask] / np.median(image.data[shown])).astype(np.float32)
     chances = np.stack([prior[mask] for prior in priors]).astype(np.float32)
     weights = _weights(chances)
     classes, fields = _start(signal, chances), _Fields(image, mask)
-    field = np.zeros(mask.shape, dtype=np.float32)
     for _ in range(_ROUNDS):
         flat = signal * np.exp(-field[mask])
         likelihood = weights * _densities(flat, classes)
-        sure = (likelihood / (likelihood.sum(axis=0) + _STRAY))[:3]
-        classes, before = _classes(flat, sure), classes
+        # Vessels and other strays fall to the broad mixtures, which move neither class nor field.
+        sure = (likelihood / np.maximum(likelihood.sum(axis=0), _TINY))[:3]
+        classes, before = _classes(flat, sure, classes), classes
         field, last = fields.fit(signal, sure, classes), field
         moved = max(np.abs(classes.mean - before.mean).max(), np.std((field - last)[mask]))
         if moved < _TOLERANCE:
             break
-    likelihood = weights * _densities(signal * np.exp(-field[mask]), classes)
-    posteriors = (_back(tissue, mask) for tissue in _shares(likelihood, chances))
+    # What is brighter than white matter is no mixture of it with anything darker.
+    flat = np.minimum(signal * np.exp(-field[mask]), np.float32(classes.mean[2]))
+    shares = _shares(weights * _densities(flat, classes), chances)
     within = field[mask].min(), field[mask].max()
-    return Segmentation(Tissue(*posteriors), np.clip(field, *within))
+    return Segmentation(Tissue(*(_back(share, mask) for share in shares)), np.clip(field, *within))
 
 
 @dataclass(frozen=True)
@@ -119,20 +120,24 @@ def _densities(flat: Array, classes: _Classes) -> Array:
     """Return the normal density, but for a factor, of each pure tissue and pair of halves."""
     first, second = np.array(_HALVES).T
     apart = classes.mean[first] - classes.mean[second]
-    # A mixture in unknown parts spreads evenly between its tissues.
-    between = (classes.sd[first] ** 2 + classes.sd[second] ** 2) / 4 + apart**2 / 12
+    # The parts of a mixture are unknown, so it spreads evenly between its tissues; noise stays.
+    between = (classes.sd[first] ** 2 + classes.sd[second] ** 2) / 2 + apart**2 / 12
     mean = np.concatenate([classes.mean, (classes.mean[first] + classes.mean[second]) / 2])
     sd = np.concatenate([classes.sd, np.sqrt(between)])
     columns = zip(mean.astype(np.float32), sd.astype(np.float32), strict=True)
     return np.stack([np.exp(-0.5 * ((flat - m) / s) ** 2) / s for m, s in columns])
 
 
-def _classes(flat: Array, sure: Array) -> _Classes:
-    total = np.maximum(sure.sum(axis=1, dtype=np.float64), 1e-6)
-    mean = (sure * flat).sum(axis=1, dtype=np.float64) / total
+def _classes(flat: Array, sure: Array, before: _Classes) -> _Classes:
+    """Return the classes anew; one that no voxel is of stays as it was before."""
+    total = sure.sum(axis=1, dtype=np.float64)
+    divisor = np.maximum(total, _LEAST_VOXELS)
+    mean = (sure * flat).sum(axis=1, dtype=np.float64) / divisor
     distance = (flat - mean[:, None].astype(np.float32)) ** 2
-    variance = (sure * distance).sum(axis=1, dtype=np.float64) / total
-    return _Classes(mean, np.maximum(np.sqrt(variance), _LEAST_SPREAD))
+    variance = (sure * distance).sum(axis=1, dtype=np.float64) / divisor
+    sd = np.maximum(np.sqrt(variance), _LEAST_SPREAD)
+    found = total >= _LEAST_VOXELS
+    return _Classes(np.where(found, mean, before.mean), np.where(found, sd, before.sd))
 
 
 def _shares(likelihood: Array, chances: Array) -> Array:
@@ -142,7 +147,7 @@ def _shares(likelihood: Array, chances: Array) -> Array:
     for number, (first, second) in enumerate(_HALVES, start=3):
         parts[first] += likelihood[number] / 2
         parts[second] += likelihood[number] / 2
-    return np.where(total > 0, parts / np.maximum(total, np.finfo(np.float32).tiny), chances)
+    return np.where(total > _TINY, parts / np.maximum(total, _TINY), chances)
 
 
 def _log(signal: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -170,6 +175,8 @@ class _Fields:
         self._chosen = np.logical_and.reduce(
             [index % step == step // 2 for (_, _, index), step in zip(axes, steps, strict=True)]
         )
+        if not self._chosen.any():
+            self._chosen[:] = True
         rows = [
             basis[index[self._chosen]]
             for (_, _, index), basis in zip(axes, self._bases, strict=True)

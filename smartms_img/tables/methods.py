@@ -23,7 +23,7 @@ The brain was found on the T1w by a deformable surface [@smith2002] unless the i
 a skull, and by registration [@avants2011] to the MNI152 template [@fonov2011], done at {atlas:g}
 mm, which also brings prior probabilities of tissue and anatomical regions [@desikan2006]. Grey
 matter, white matter, fluid and the bias field of the T1w were found together [@ashburner2005] by a
-mixture model with partial volume [@shattuck2001] and these priors, for the volumes with lesions
+mixture model with partial volume [@shattuck2001] and these priors; for volumes, after lesions were
 filled. The FLAIR was freed of its bias field [@tustison2010] and aligned to the T1w.
 Lesions are {lesions}; a lesion has at least {volume:g} mm3.
 """

@@ -106,7 +106,7 @@ def test_a_voxel_of_two_halves_is_half_of_each():
     assert tissue.white[~edge & (slab == 0), :, :38].mean() > 0.98
 
 
-@pytest.mark.parametrize("factor", [0.003, 1.0, 900.0])
+@pytest.mark.parametrize("factor", [1e-9, 0.003, 900.0])
 def test_the_unit_of_the_signal_does_not_count(head, factor):
     mask = head.sum(axis=0) > 0.5
     scan, _ = _scan(head * mask, field=0.1, noise=0.02)
@@ -131,8 +131,9 @@ def test_bright_strays_take_no_field_with_them(head):
 def test_parts_sum_to_one_inside_and_nothing_lies_outside(head):
     mask = head.sum(axis=0) > 0.5
     scan, _ = _scan(head * mask, noise=0.02)
-    dark = scan.like(np.where(np.indices(mask.shape)[0] == 26, 0.0, scan.data).astype(np.float32))
-    tissue = segment_tissue(dark, mask, _priors(head, mask)).tissue
+    odd = scan.data.copy()
+    odd[26] = np.linspace(0, 2000, odd[26].size).reshape(odd[26].shape)
+    tissue = segment_tissue(scan.like(odd), mask, _priors(head, mask)).tissue
     total = tissue.csf + tissue.grey + tissue.white
     assert total[mask] == pytest.approx(1.0, abs=1e-5)
     assert (total[~mask] == 0).all()
@@ -158,7 +159,46 @@ def test_an_image_without_contrast_gives_numbers_all_the_same(signal):
     values = np.resize(np.float32(signal), mask.shape)
     priors = [np.full(mask.shape, share, np.float32) for share in (0.2, 0.3, 0.5)]
     found = segment_tissue(Volume(values, np.eye(4)), mask, priors)
-    assert found.tissue.csf + found.tissue.grey + found.tissue.white == pytest.approx(
-        1.0, abs=1e-5
-    )
+    total = found.tissue.csf + found.tissue.grey + found.tissue.white
+    assert total == pytest.approx(1.0, abs=1e-5)
     assert np.isfinite(found.log_field).all()
+
+
+@pytest.mark.parametrize("brightness", [1.1, 1.2, 1.5, 4.0])
+def test_what_is_brighter_than_white_matter_is_white_matter(head, brightness):
+    mask = head.sum(axis=0) > 0.5
+    scan, _ = _scan(head * mask, noise=0.02)
+    bright = head[2] == 1
+    bright[:, :, 24:] = bright[:22] = bright[28:] = False
+    assert 300 < bright.sum() < 3000
+    lit = scan.like(np.where(bright, brightness * SIGNAL[2], scan.data).astype(np.float32))
+    assert segment_tissue(lit, mask, _priors(head, mask)).tissue.white[bright].mean() > 0.95
+
+
+@pytest.mark.parametrize(
+    ("shape", "spacing_mm"),
+    [((1, 1, 1), (1, 1, 1)), ((2, 2, 3), (0.5, 0.5, 4)), ((40, 40, 1), (1, 1, 1))],
+)
+def test_masks_of_a_few_voxels_are_segmented(shape, spacing_mm):
+    mask = np.ones(shape, dtype=bool)
+    scan = Volume(np.full(shape, 7, dtype=np.float32), np.diag([*spacing_mm, 1.0]))
+    priors = [np.full(shape, share, np.float32) for share in (0.2, 0.3, 0.5)]
+    found = segment_tissue(scan, mask, priors)
+    total = found.tissue.csf + found.tissue.grey + found.tissue.white
+    assert total == pytest.approx(1.0, abs=1e-5)
+    assert np.isfinite(found.log_field).all()
+
+
+def test_slices_of_4_mm_and_a_flipped_scan_give_the_same_volumes(head):
+    mask = head.sum(axis=0) > 0.5
+    scan, _ = _scan(head * mask, field=0.2, noise=0.01)
+    priors = _priors(head, mask)
+    cut = (*priors, mask, scan.data)
+    fine = [np.repeat(np.repeat(part, 6, axis=0), 6, axis=1) for part in cut]
+    thick = Volume(fine[4], np.diag([0.5, 0.5, 3.0, 1.0]))
+    expected = _measured(scan, mask, priors)
+    found = _measured(thick, fine[3], fine[:3]) / 36
+    assert found == pytest.approx(expected, rel=0.01)
+    turned = scan.like(scan.data[::-1, :, ::-1])
+    flipped = _measured(turned, mask[::-1, :, ::-1], [part[::-1, :, ::-1] for part in priors])
+    assert flipped == pytest.approx(expected, rel=0.003)
