@@ -29,8 +29,8 @@ METHODS = (
     "the T1w were found together by a mixture model (cf. doi:10.1016/j.neuroimage.2005.02.018, "
     "doi:10.1006/nimg.2000.0730) with the template's priors, before and after that registration, "
     "and again after lesions, segmented by a small 3-D U-Net that was trained on synthetic images "
-    "alone (doi:10.1016/j.media.2023.102789), had been filled (doi:10.1002/hbm.21402). The FLAIR "
-    "was corrected for its bias field by N4 (doi:10.1109/TMI.2010.2046908)."
+    "alone (doi:10.1016/j.media.2023.102789), had been filled (doi:10.1002/hbm.21402). The bias "
+    "field of the FLAIR was found by the same model."
 )
 
 
@@ -167,6 +167,7 @@ def init_lesion_wf(config: MriConfig, mask_file: str = "", *, name: str) -> Work
         [
             (inputnode, align_flair, [("flair", "scan")]),
             (brain, align_flair, anatomy),
+            (template, align_flair, [("maps", "maps")]),
             (brain, first_tissue, anatomy),
             (template, first_tissue, [("maps", "maps")]),
             (align_flair, lesions, [("scan", "flair"), ("to_t1w", "to_t1w")]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -11,11 +12,10 @@ from nipype.interfaces.base import BaseInterfaceInputSpec, TraitedSpec, traits
 from smartms_img.interfaces.ants import (
     Deformable,
     Linear,
-    bias_field,
     register_deformable,
     register_linear,
 )
-from smartms_img.interfaces.arrays import get, get_mask, put, put_arrays
+from smartms_img.interfaces.arrays import get, get_arrays, get_mask, put, put_arrays
 from smartms_img.interfaces.base import SimpleInterface
 from smartms_img.io.nifti import load_image
 from smartms_img.io.template_files import read_template
@@ -29,12 +29,12 @@ from smartms_img.mri.brain import (
 from smartms_img.mri.geometry import downsample, mean_rigid, resample
 from smartms_img.mri.skullstrip import surface_brain_mask
 from smartms_img.mri.spaces import centre_alignment, on_grid, similarity_in_mask, template_maps
-from smartms_img.mri.tissue import normalise_priors
+from smartms_img.mri.tissue import TISSUES, normalise_priors
 from smartms_img.mri.tissue_model import segment_tissue
 from smartms_img.volume import Volume
 
 # Voxel sizes at which the steps work; what they estimate is smooth or rigid.
-_COARSE_MM, _BIAS_MM, _FIELD_MM, _ALIGN_MM, _WORK_MM = 4.0, 3.0, 6.0, 3.0, 2.2
+_COARSE_MM, _ALIGN_MM, _WORK_MM = 4.0, 3.0, 2.2
 _COARSE = Linear(
     iterations=(300, 200), shrink=(2, 1), smoothing_voxels=(1.0, 0.0), sampling_rate=0.5
 )
@@ -109,7 +109,7 @@ class ExtractBrain(SimpleInterface):
             mask = refine_head_mask(coarse, mask, plausible > 0.5)
             world = _affine(template, coarse, mask, seed, start=world)
         fine_mask = scan.like(on_grid(mask, coarse, scan))
-        even = _even(scan, coarse, mask, world)
+        even = _even(scan, coarse, mask, _affine_priors(template, coarse, world))
         # The bias field led the affine astray.
         world = _affine(template, downsample(even, _WORK_MM), mask, seed, start=world)
         self._results["brain_mask"] = put(fine_mask, folder / "mask.nii")
@@ -161,6 +161,7 @@ class _AlignContrastInputSpec(BaseInterfaceInputSpec):
     scan = traits.Str(mandatory=True, desc="FLAIR or T2w")
     t1w = traits.Str(mandatory=True)
     brain_mask = traits.Str(mandatory=True)
+    maps = traits.Str(mandatory=True, desc="priors csf, grey and white on the grid of the T1w")
     seed = traits.Int(mandatory=True)
 
 
@@ -202,30 +203,24 @@ class AlignContrast(SimpleInterface):
         )
         to_t1w = mean_rigid(np.linalg.inv(forward), backward)
         brain = Volume(mask.data, np.linalg.inv(to_t1w) @ mask.affine)
-        self._results["scan"] = put(_without_bias(scan, brain, seed), folder / "scan.nii")
+        maps, coarse = get_arrays(self.inputs.maps), downsample(scan, _WORK_MM)
+        priors = [resample(brain.like(maps[name]), coarse) for name in TISSUES]
+        inside = on_grid(brain.data, brain, coarse)
+        self._results["scan"] = put(_even(scan, coarse, inside, priors), folder / "scan.nii")
         self._results["to_t1w"] = to_t1w.tolist()
 
 
-def _without_bias(scan: Volume, brain: Volume, seed: int) -> Volume:
-    """Divide a scan by its bias field (N4), which is smooth enough for a coarse grid."""
-    coarse = downsample(scan, _BIAS_MM)
-    inside = on_grid(brain.data, brain, coarse)
-    shrink = max(1, round(_FIELD_MM / max(coarse.spacing_mm)))
-    field = coarse.like(bias_field(coarse, inside, seed=seed, shrink=shrink))
-    fine = np.maximum(resample(field, scan, outside=1.0), 0.05)
-    return scan.like((scan.data / fine).astype(np.float32))
-
-
-def _even(scan: Volume, coarse: Volume, mask: np.ndarray, world: np.ndarray) -> Volume:
-    """Divide a T1w by its bias field, which is found with the tissue that MNI152 lets expect.
-
-    N4 would leave much of a field that varies slowly, and what is left misleads the registration
-    to the template, and with it all volumes.
-    """
-    template = load_template()
+def _affine_priors(template: Template, grid: Volume, world: np.ndarray) -> list[np.ndarray]:
     to_template = np.linalg.inv(world)
     maps = (template.csf, template.grey, template.white)
-    priors = [resample(template.t1.like(prior), coarse, to_template) for prior in maps]
+    return [resample(template.t1.like(prior), grid, to_template) for prior in maps]
+
+
+def _even(scan: Volume, coarse: Volume, mask: np.ndarray, priors: Sequence[np.ndarray]) -> Volume:
+    """Divide a scan by its bias field, which is found with the tissue that MNI152 lets expect.
+
+    What is left of a field misleads the registration to the template, and with it all volumes.
+    """
     log_field = segment_tissue(coarse, mask, normalise_priors(priors, mask)).log_field
     # A frame around the coarse grid, for the scan reaches beyond the middle of its outer voxels.
     frame = coarse.affine.copy()

@@ -13,7 +13,7 @@ from __future__ import annotations
 import inspect
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,32 +173,6 @@ def register_deformable(
             _read_field(ants, Path(folder) / "syn_1Warp.nii.gz"),
             _read_field(ants, Path(folder) / "syn_1InverseWarp.nii.gz"),
         )
-
-
-def bias_field(
-    image: Volume,
-    mask: NDArray[np.bool_],
-    *,
-    seed: int,
-    shrink: int,
-    spline_mm: float = 200.0,
-    iterations: Sequence[int] = (40, 30),
-) -> NDArray[np.float32]:
-    """Return the multiplicative bias field of an image (N4, doi:10.1109/TMI.2010.2046908).
-
-    The image divided by the field is the corrected image.
-    """
-    ants = _ants(seed)
-    field = _call(
-        ants.n4_bias_field_correction,
-        image=_image(ants, image),
-        mask=_mask(ants, image, mask),
-        shrink_factor=shrink,
-        spline_param=spline_mm,
-        convergence={"iters": list(iterations), "tol": 1e-6},
-        return_bias_field=True,
-    )
-    return np.asarray(field.numpy(), dtype=np.float32)
 
 
 def _ants(seed: int) -> Any:

@@ -70,9 +70,6 @@ CITATIONS: tuple[Citation, ...] = (
     Citation("tewarie2012", "Tewarie, P. and others",
              "The OSCAR-IB consensus criteria for retinal OCT quality assessment", "PLoS ONE",
              2012, "10.1371/journal.pone.0034823"),
-    Citation("tustison2010", "Tustison, N. J. and others",
-             "N4ITK: improved N3 bias correction", "IEEE Transactions on Medical Imaging", 2010,
-             "10.1109/TMI.2010.2046908"),
 )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ a skull, and by registration [@avants2011] to the MNI152 template [@fonov2011], 
 mm, which also brings prior probabilities of tissue and anatomical regions [@desikan2006]. Grey
 matter, white matter, fluid and the bias field of the T1w were found together [@ashburner2005] by a
 mixture model with partial volume [@shattuck2001] and these priors; for volumes, after lesions were
-filled. The FLAIR was freed of its bias field [@tustison2010] and aligned to the T1w.
+filled. The FLAIR was aligned to the T1w, and its bias field found by the same model.
 Lesions are {lesions}; a lesion has at least {volume:g} mm3.
 """
 _PAIR = """\
