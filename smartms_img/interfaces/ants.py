@@ -185,13 +185,11 @@ def _ants(seed: int) -> Any:
     return ants
 
 
-def _call(
-    function: Callable[..., Any], *, allow: dict[str, Any] | None = None, **keywords: Any
-) -> Any:
+def _call(function: Callable[..., Any], **keywords: Any) -> Any:
     """Call an ANTs function, refusing keywords that it would swallow without a word."""
     if unknown := sorted(set(keywords) - set(inspect.signature(function).parameters)):
         raise TypeError(f"{function.__name__} has no argument {', '.join(unknown)}")
-    return function(**keywords, **(allow or {}))
+    return function(**keywords)
 
 
 @contextmanager

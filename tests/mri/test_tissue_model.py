@@ -189,7 +189,7 @@ def test_masks_of_a_few_voxels_are_segmented(shape, spacing_mm):
     assert np.isfinite(found.log_field).all()
 
 
-def test_slices_of_4_mm_and_a_flipped_scan_give_the_same_volumes(head):
+def test_thick_slices_and_a_flipped_scan_give_the_same_volumes(head):
     mask = head.sum(axis=0) > 0.5
     scan, _ = _scan(head * mask, field=0.2, noise=0.01)
     priors = _priors(head, mask)
